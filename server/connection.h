@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* connection.h - one accepted connection on its way from the network thread to its home. */
+#ifndef CLOVE_SERVER_CONNECTION_H
+#define CLOVE_SERVER_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/net/channel.h"
+#include "common/net/link.h"
+#include "common/net/stream.h"
+#include "common/util/buf.h"
+#include "common/util/mailbox.h"
+
+struct SpiceChannelEventInfo;
+
+struct clove_connection {
+	struct clove_stream *stream;           /* owned; taken by the channel (then NULL) */
+	struct clove_link_info info;           /* what the client asked for, its capabilities */
+	bool mini_header;
+	struct clove_buf early;                /* bytes that came behind the handshake */
+	struct SpiceChannelEventInfo *event;   /* main thread only; QEMU compares its address */
+	struct clove_connection *next;
+};
+
+/* Frees the stream and the early bytes, not the event (the main thread delivers and frees it). */
+void clove_connection_free(struct clove_connection *conn);
+
+#endif
