@@ -27,7 +27,7 @@ enum clove_format {
 };
 
 /* What we take from the wire at most, per side and in all. */
-#define CLOVE_PIXELS_MAX_SIDE 32768
+#define CLOVE_PIXELS_MAX_SIDE 65536
 #define CLOVE_PIXELS_MAX ((int64_t)1 << 28)
 
 /* Rows in memory; `data` is the first byte of the top row, row y begins at data + y * stride.
