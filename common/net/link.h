@@ -33,10 +33,10 @@ const char *clove_link_error_name(enum clove_link_error error);
 
 enum clove_link_state {
 	CLOVE_LINK_GOING_ON,    /* feed more */
-	CLOVE_LINK_ASKING,      /* server: the link message is in `info`; call _answer */
+	CLOVE_LINK_ASKING,      /* server: the link message is in `info`; call _accept or _refuse */
 	CLOVE_LINK_TICKETED,    /* server: `password` is there; call _finish */
 	CLOVE_LINK_DONE,        /* the channel may start */
-	CLOVE_LINK_FAILED,      /* `error`, and for the client `reason`; flush out, then close */
+	CLOVE_LINK_FAILED,      /* see `error` and `reason`; flush out, then close */
 };
 
 struct clove_link_info {
@@ -48,17 +48,19 @@ struct clove_link_info {
 struct clove_link {
 	enum clove_link_state state;
 	enum clove_link_error error;
+	const char *reason;          /* FAILED: a few words why; static */
 	struct clove_link_info info;
 	struct clove_buf out;        /* to be written; the owner consumes it */
 	bool mini_header;            /* valid when DONE */
+	bool was_refused_by_result;  /* client: `error` came as link result: after the ticket */
 	char password[128];          /* server, TICKETED: as a C string; wiped by _fini */
 	/* private */
 	bool is_server;
 	unsigned int step;
-	uint32_t size;
+	uint32_t size;               /* bytes that this step needs */
 	struct clove_buf in;
 	struct clove_ticket *ticket;
-	struct clove_caps own_common, own_channel;
+	struct clove_caps own_common;
 };
 
 /* Server. The link starts with nothing known. */
@@ -69,16 +71,18 @@ void clove_link_init_server(struct clove_link *link);
 void clove_link_refuse(struct clove_link *link, enum clove_link_error error);
 void clove_link_accept(struct clove_link *link, const struct clove_caps *channel_caps,
 		struct clove_ticket *take_ticket);
-/* After TICKETED: OK, PERMISSION_DENIED, BAD_CONNECTION_ID... is emitted as the link result. */
+/* After TICKETED: OK, PERMISSION_DENIED, BAD_CONNECTION_ID... is emitted as the link result. (A
+ * ticket that does not decrypt is refused before that, even where no password is asked for.) */
 void clove_link_finish(struct clove_link *link, enum clove_link_error result);
 
-/* Client. Emits the link header and message at once. The password (at most 60 bytes, NULL: none)
- * is copied. */
+/* Client. Emits the link header and message at once. The common capabilities of `wanted` are ours
+ * to set if it has none. The password (at most 60 bytes, NULL: none) is copied. */
 void clove_link_init_client(struct clove_link *link, const struct clove_link_info *wanted,
 		const char *password);
 
-/* Takes bytes; *used is how many belong to the handshake. CLOVE_OK also when the link FAILED by
- * the peer's word: look at state. CLOVE_ERR_NOMEM otherwise. */
+/* Takes bytes; *used is how many belong to the handshake. It stops whenever the state changes:
+ * after _accept the owner feeds what was left. CLOVE_OK also when the link FAILED by the peer's
+ * word: look at state. CLOVE_ERR_NOMEM otherwise. */
 CLOVE_CHECKED enum clove_err clove_link_feed(struct clove_link *link, struct clove_bytes in,
 		size_t *used);
 

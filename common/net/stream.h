@@ -44,6 +44,8 @@ CLOVE_CHECKED enum clove_err clove_stream_read(struct clove_stream *s, void *dat
 		size_t *got);
 CLOVE_CHECKED enum clove_err clove_stream_write(struct clove_stream *s, const void *data,
 		size_t len, size_t *put);
+CLOVE_CHECKED enum clove_err clove_stream_writev(struct clove_stream *s, const struct iovec *iov,
+		int n, size_t *put);
 CLOVE_CHECKED enum clove_err clove_stream_handshake(struct clove_stream *s);
 int clove_stream_wants(const struct clove_stream *s);
 size_t clove_stream_buffered(const struct clove_stream *s);
@@ -52,7 +54,7 @@ void clove_stream_free(struct clove_stream *s);
 void clove_stream_set_error(struct clove_stream *s, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
 
-/* tcp.c: takes a connected (or connecting) socket, makes it non-blocking, TCP_NODELAY and
+/* tcp.c (tcp.h: where sockets come from): takes a connected (or connecting) socket, makes it non-blocking, TCP_NODELAY and
  * keep-alive as the role asks (errors of a unix socket ignored). NULL without memory; then the
  * caller still owns fd. */
 struct clove_stream *clove_socket_stream_new(int fd, unsigned int keepalive_idle_seconds);
