@@ -31,7 +31,8 @@ desk_stop() {
 desk_start() { # W H
 	local n number=
 
-	Xvfb -displayfd 7 -screen 0 "$1x$2x24" -nolisten tcp -noreset 7>"$t/display" >"$t/xvfb.log" 2>&1 &
+	: > "$t/display"
+	Xvfb -displayfd 7 -screen 0 "$1x$2x24" -nolisten tcp -noreset 7>>"$t/display" >"$t/xvfb.log" 2>&1 &
 	desk_remember $!
 	for n in {1..200}; do
 		number=$(cat "$t/display")
