@@ -15,6 +15,7 @@
 #define QUIC_HEADER 20
 #define LAST_LEVEL 6
 #define LEVEL_PIXELS 2048
+#define WORD_BITS 26
 #define INLINE static inline __attribute__((always_inline))
 
 enum quic_type { QUIC_GRAY = 1, QUIC_RGB16, QUIC_RGB24, QUIC_RGB32, QUIC_RGBA };
@@ -64,6 +65,7 @@ static const struct code {
 };
 
 static uint8_t lengths[2][256][8]; /* of symbol s in code l */
+static uint32_t words[2][8][256];  /* what is written for it, the length above WORD_BITS bits */
 static uint8_t buckets_of[256];    /* for 8 bits; 5 bits: at most 4 */
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
@@ -74,8 +76,13 @@ static void make_tables(void)
 			for (unsigned int l = 0; l < (five ? 5 : 8); l++) {
 				const struct code *code = &codes[five][l];
 
-				lengths[five][s][l] = (uint8_t)(s < code->limit ? (s >> l) + 1 + l
-						: code->zeros + code->suffix);
+				bool is_plain = s < code->limit;
+
+				lengths[five][s][l] = (uint8_t)(is_plain ? (s >> l) + 1 + l
+						: code->zeros + (unsigned int)code->suffix);
+				words[five][l][s] = (uint32_t)lengths[five][s][l] << WORD_BITS
+						| (is_plain ? 1u << l | (s & ((1u << l) - 1))
+						: s - code->limit);
 			}
 		}
 	}
@@ -259,17 +266,20 @@ struct reader {
 	uint64_t borrowed;   /* zero bits lent after the end */
 };
 
+/* Without a branch on `have`, which nobody could predict. */
 INLINE void refill(struct reader *in)
 {
-	if (in->have > 32)
-		return;
-	if (in->next != in->end) {
-		in->bits |= (uint64_t)clove_le32(in->next) << (32 - in->have);
-		in->next += 4;
+	unsigned int needs = in->have <= 32;
+	uint64_t word = 0;
+
+	if (__builtin_expect(in->next != in->end, 1)) {
+		word = clove_le32(in->next);
+		in->next += 4 * needs;
 	} else {
-		in->borrowed += 32;
+		in->borrowed += 32 * needs;
 	}
-	in->have += 32;
+	in->bits |= (needs ? word : 0) << ((32 - in->have) & 63);
+	in->have += 32 * needs;
 }
 
 INLINE uint32_t peek(const struct reader *in, unsigned int skip, unsigned int n)
@@ -301,7 +311,7 @@ INLINE unsigned int read_symbol(enum kind kind, struct reader *in, unsigned int 
 }
 
 /* The length of a run, or more than `most` if it is too long. */
-static uint32_t read_run(struct group *group, struct reader *in, uint32_t most)
+INLINE uint32_t read_run(struct group *group, struct reader *in, uint32_t most)
 {
 	uint32_t n = 0;
 	unsigned int bits;
@@ -530,28 +540,25 @@ INLINE void put_bits(struct writer *out, uint32_t v, unsigned int n)
 {
 	out->bits = out->bits << n | v;
 	out->have += n;
-	if (out->have < 32)
-		return;
-	out->have -= 32;
-	if (out->end - out->next < 4) {
-		out->is_full = true;
+	if (__builtin_expect(out->end - out->next < 4, 0)) {
+		out->is_full |= out->have >= 32;
+		out->have &= 31;
 		return;
 	}
-	clove_put_le32(out->next, (uint32_t)(out->bits >> out->have));
-	out->next += 4;
+	/* The word is stored in any case, and kept if it is whole. */
+	clove_put_le32(out->next, (uint32_t)(out->bits >> ((out->have - 32) & 63)));
+	out->next += out->have >> 5 << 2;
+	out->have &= 31;
 }
 
 INLINE void write_symbol(enum kind kind, struct writer *out, unsigned int l, unsigned int symbol)
 {
-	const struct code *code = &codes[kind == KIND_RGB5][l];
+	uint32_t word = words[kind == KIND_RGB5][l][symbol];
 
-	if (__builtin_expect(symbol < code->limit, 1))
-		put_bits(out, 1u << l | (symbol & ((1u << l) - 1)), (symbol >> l) + 1 + l);
-	else
-		put_bits(out, symbol - code->limit, code->zeros + (unsigned int)code->suffix);
+	put_bits(out, word & ((1u << WORD_BITS) - 1), word >> WORD_BITS);
 }
 
-static void write_run(struct group *group, struct writer *out, uint32_t n)
+INLINE void write_run(struct group *group, struct writer *out, uint32_t n)
 {
 	while (n >= 1u << run_bits[group->runst]) {
 		put_bits(out, 1, 1);
@@ -595,7 +602,7 @@ INLINE void encode_row(enum kind kind, bool is_first, struct group *group, struc
 			for (unsigned int p = 0; p < kind_planes(kind); p++) {
 				const uint32_t most = (1u << kind_bpc(kind)) - 1;
 				uint32_t d = delta >> plane_shift(kind, p) & most;
-				uint32_t s = d <= most >> 1 ? 2 * d : 2 * (most - d) + 1;
+				uint32_t s = (d << 1 ^ (0 - (d >> (kind_bpc(kind) - 1)))) & most;
 
 				write_symbol(kind, &out,
 						group->planes[p].best[bucket_of(kind, old >> 8 * p & 0xff)], s);
