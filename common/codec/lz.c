@@ -336,11 +336,13 @@ enum clove_err clove_lz_decode_alpha(struct clove_bytes in, bool is_top_down,
 #define FAR_MAX 73727
 #define BUFFER_ELEMENTS (1 << 18)
 #define CHUNK_ELEMENTS 8192
+#define MAX_STEP 32          /* where nothing matches */
 
 /* Rows of the source become elements here, a chunk at a time; what a match can still reach stays. */
 struct window {
 	uint8_t *elements;   /* element p is at (p - base) * its size */
 	size_t base, filled, capacity;
+	size_t misses;       /* looked up since the last match: more and more is skipped */
 	uint32_t slots[1 << HASH_BITS];  /* where a hash was last seen, + 1 */
 };
 
@@ -367,8 +369,10 @@ static void take_row(uint8_t *to, const uint8_t *row, size_t elements, enum sour
 					| (uint32_t)row[3 * i + 2] << 16);
 		break;
 	case SOURCE_RGB32:
-		for (size_t i = 0; i < elements; i++)
-			clove_put_le32(to + 4 * i, clove_le32(row + 4 * i) & 0xffffff);
+		for (; elements >= 2; elements -= 2, to += 8, row += 8)
+			clove_put_le64(to, clove_le64(row) & 0x00ffffff00ffffff);
+		if (elements)
+			clove_put_le32(to, clove_le32(row) & 0xffffff);
 		break;
 	case SOURCE_ALPHA:
 		for (size_t i = 0; i < elements; i++)
@@ -420,6 +424,23 @@ static inline size_t agreement(const uint8_t *a, const uint8_t *b, const uint8_t
 	return (size_t)(a - start);
 }
 
+/* Four bytes into three each; one byte more may be written. */
+static inline void pack_rgb(uint8_t *to, const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + 4 <= n; i += 4, to += 12, p += 16) {
+		uint64_t a = load8(p), b = load8(p + 8);
+
+		a = (a & 0xffffff) | (a >> 32 << 24);
+		b = (b & 0xffffff) | (b >> 32 << 24);
+		clove_put_le64(to, a | b << 48);
+		clove_put_le32(to + 8, (uint32_t)(b >> 16));
+	}
+	for (; i < n; i++, to += 3, p += 4)
+		memcpy(to, p, 4);
+}
+
 static inline __attribute__((always_inline)) bool put_literals(struct output *out, const uint8_t *p,
 		size_t n, const size_t size)
 {
@@ -433,16 +454,14 @@ static inline __attribute__((always_inline)) bool put_literals(struct output *ou
 		uint8_t *to = out->next;
 
 		*to++ = (uint8_t)(run - 1);
-		for (size_t i = 0; i < run; i++) {
-			if (size == 4) {
-				memcpy(to + 3 * i, p + 4 * i, 4);
-			} else if (size == 2) {
-				to[2 * i] = p[2 * i + 1];
-				to[2 * i + 1] = p[2 * i];
-			} else {
-				to[i] = p[i];
-			}
+		if (size == 1)
+			memcpy(to, p, run);
+		for (size_t i = 0; size == 2 && i < run; i++) {
+			to[2 * i] = p[2 * i + 1];
+			to[2 * i + 1] = p[2 * i];
 		}
+		if (size == 4)
+			pack_rgb(to, p, run);
 		out->next = to + run * out_size;
 		p += run * size;
 		n -= run;
@@ -483,7 +502,7 @@ static inline __attribute__((always_inline)) bool encode_chunk(struct window *wi
 	const uint8_t *base = window->elements - window->base * size;
 	uint32_t *slots = window->slots;
 	size_t literals = at;  /* from here on nothing is written yet */
-	size_t misses = 0;
+	size_t misses = window->misses;
 
 	while (end - at >= 4) {
 		const uint8_t *here = base + at * size;
@@ -493,9 +512,10 @@ static inline __attribute__((always_inline)) bool encode_chunk(struct window *wi
 		*slot = (uint32_t)at + 1;
 		dist = at - ref;  /* distance - 1; huge for an empty slot */
 		if (!ref || dist >= FAR_MAX || !are_three_same(here, here - (dist + 1) * size, size)) {
-			at += 1 + (misses++ >> 5);
-			if (at > end)
-				at = end;
+			size_t step = 1 + (misses++ >> 5);
+
+			step = step < MAX_STEP ? step : MAX_STEP;
+			at += step < end - at ? step : end - at;
 			continue;
 		}
 		len = 3 + agreement(here + 3 * size, here - (dist + 1) * size + 3 * size,
@@ -521,6 +541,7 @@ static inline __attribute__((always_inline)) bool encode_chunk(struct window *wi
 		if (end - at >= 4)
 			slots[hash(base + (at - 2) * size, size)] = (uint32_t)(at - 2) + 1;
 	}
+	window->misses = misses;
 	return literals == end || put_literals(out, base + literals * size, end - literals, size);
 }
 
@@ -548,7 +569,7 @@ static enum clove_err encode_stream(struct window *window, struct output *out,
 	int32_t y = 0;
 
 	memset(window->slots, 0, sizeof window->slots);
-	window->base = window->filled = 0;
+	window->base = window->filled = window->misses = 0;
 	while (y < src->height) {
 		size_t at = window->filled;
 		bool fits;

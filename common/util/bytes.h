@@ -3,8 +3,10 @@
 #ifndef CLOVE_UTIL_BYTES_H
 #define CLOVE_UTIL_BYTES_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct clove_bytes {
 	const uint8_t *data;
@@ -13,55 +15,28 @@ struct clove_bytes {
 
 #define CLOVE_BYTES(p, n) ((struct clove_bytes){ (const uint8_t *)(p), (n) })
 
-static inline uint16_t clove_le16(const void *p)
-{
-	const uint8_t *b = p;
-	return (uint16_t)(b[0] | b[1] << 8);
-}
+/* Copied by memcpy and not byte by byte: compilers then see one access, in loops too. */
+#define CLOVE_GETTER(name, type, order) \
+	static inline type name(const void *p) \
+	{ \
+		type v; \
+		memcpy(&v, p, sizeof v); \
+		return order(v); \
+	}
+#define CLOVE_PUTTER(name, type, order) \
+	static inline void name(void *p, type v) \
+	{ \
+		v = order(v); \
+		memcpy(p, &v, sizeof v); \
+	}
 
-static inline uint32_t clove_le32(const void *p)
-{
-	const uint8_t *b = p;
-	return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-}
-
-static inline uint64_t clove_le64(const void *p)
-{
-	return clove_le32(p) | (uint64_t)clove_le32((const uint8_t *)p + 4) << 32;
-}
-
-static inline uint32_t clove_be32(const void *p)
-{
-	const uint8_t *b = p;
-	return b[3] | (uint32_t)b[2] << 8 | (uint32_t)b[1] << 16 | (uint32_t)b[0] << 24;
-}
-
-static inline void clove_put_le16(void *p, uint16_t v)
-{
-	uint8_t *b = p;
-	b[0] = (uint8_t)v;
-	b[1] = (uint8_t)(v >> 8);
-}
-
-static inline void clove_put_le32(void *p, uint32_t v)
-{
-	clove_put_le16(p, (uint16_t)v);
-	clove_put_le16((uint8_t *)p + 2, (uint16_t)(v >> 16));
-}
-
-static inline void clove_put_le64(void *p, uint64_t v)
-{
-	clove_put_le32(p, (uint32_t)v);
-	clove_put_le32((uint8_t *)p + 4, (uint32_t)(v >> 32));
-}
-
-static inline void clove_put_be32(void *p, uint32_t v)
-{
-	uint8_t *b = p;
-	b[0] = (uint8_t)(v >> 24);
-	b[1] = (uint8_t)(v >> 16);
-	b[2] = (uint8_t)(v >> 8);
-	b[3] = (uint8_t)v;
-}
+CLOVE_GETTER(clove_le16, uint16_t, le16toh)
+CLOVE_GETTER(clove_le32, uint32_t, le32toh)
+CLOVE_GETTER(clove_le64, uint64_t, le64toh)
+CLOVE_GETTER(clove_be32, uint32_t, be32toh)
+CLOVE_PUTTER(clove_put_le16, uint16_t, htole16)
+CLOVE_PUTTER(clove_put_le32, uint32_t, htole32)
+CLOVE_PUTTER(clove_put_le64, uint64_t, htole64)
+CLOVE_PUTTER(clove_put_be32, uint32_t, htobe32)
 
 #endif
