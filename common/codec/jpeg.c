@@ -254,6 +254,8 @@ enum clove_err clove_jpeg_encode(uint8_t *dst, size_t capacity, const struct clo
 		return err;
 	if (src->format < CLOVE_FORMAT_RGB16 || src->format > CLOVE_FORMAT_RGBA)
 		return CLOVE_ERR_UNSUPPORTED;
+	if (!capacity)  /* libjpeg takes it that a buffer has room */
+		return CLOVE_ERR_LIMIT;
 	if (src->format == CLOVE_FORMAT_RGB16) {
 		line = malloc(4 * (size_t)src->width);
 		if (!line)

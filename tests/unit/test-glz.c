@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-glz.c - what a GLZ dictionary holds, waits for and lets go. */
+#include <zlib.h>
+#include "common/codec/glz.h"
+#include "tests/unit/codec-fixture.h"
+
+#define PIXELS 8   /* in every picture here: one row */
+
+/* An RGB32 picture of one row: literals of `colour` if img is 0, else all of image id - img. */
+static struct clove_bytes stream(uint64_t id, uint32_t head_dist, unsigned int img, uint8_t colour)
+{
+	static uint8_t bytes[100];
+	size_t n = 33;
+
+	clove_put_be32(bytes, 0x20205a4c);
+	clove_put_be32(bytes + 4, 0x00010001);
+	bytes[8] = 0x18;
+	clove_put_be32(bytes + 9, PIXELS);
+	clove_put_be32(bytes + 13, 1);
+	clove_put_be32(bytes + 17, PIXELS * 4);
+	clove_put_be32(bytes + 21, (uint32_t)(id >> 32));
+	clove_put_be32(bytes + 25, (uint32_t)id);
+	clove_put_be32(bytes + 29, head_dist);
+	if (!img) {
+		bytes[n++] = PIXELS - 1;
+		memset(bytes + n, colour, PIXELS * 3);
+		return CLOVE_BYTES(bytes, n + PIXELS * 3);
+	}
+	bytes[n++] = 0xe0;  /* length 7 + 1, near, offset 0 */
+	bytes[n++] = PIXELS - 7;
+	bytes[n++] = 0;
+	bytes[n++] = (uint8_t)(0x40 | (img & 63));
+	bytes[n++] = (uint8_t)(img >> 6);
+	return CLOVE_BYTES(bytes, n);
+}
+
+static uint32_t row[PIXELS];
+static const struct clove_pixels rows = { (uint8_t *)row, PIXELS, 1, PIXELS * 4, CLOVE_FORMAT_RGB32 };
+
+START_TEST(test_late_image_is_waited_for)
+{
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(1000);
+
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(1, 1, 1, 0), &rows), CLOVE_ERR_AGAIN);
+	ck_assert_int_eq(clove_glz_dictionary_pixels(dictionary), 0);
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(0, 0, 0, 7), &rows), CLOVE_OK);
+	memset(row, 0xee, sizeof row);
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(1, 1, 1, 0), &rows), CLOVE_OK);
+	for (int i = 0; i < PIXELS; i++)
+		ck_assert_uint_eq(row[i], 0x070707);
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(1, 1, 1, 0), &rows), CLOVE_ERR_STATE);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+START_TEST(test_images_leave_at_the_head)
+{
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(1000);
+
+	for (uint64_t id = 0; id < 1000; id++)
+		ck_assert(!clove_glz_decode(dictionary, stream(id, id < 3 ? (uint32_t)id : 3, 0, 7), NULL));
+	ck_assert_int_eq(clove_glz_dictionary_pixels(dictionary), 4 * PIXELS);
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(1000, 3, 5, 0), NULL), CLOVE_ERR_STATE);
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(1000, 3, 3, 0), NULL), CLOVE_OK);
+	clove_glz_dictionary_clear(dictionary);
+	ck_assert_int_eq(clove_glz_dictionary_pixels(dictionary), 0);
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(0, 0, 0, 7), NULL), CLOVE_OK);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+/* Image 3 overtakes 2, which still refers to 0: nothing goes before 2 is there. */
+START_TEST(test_gap_keeps_what_is_older)
+{
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(1000);
+
+	ck_assert(!clove_glz_decode(dictionary, stream(0, 0, 0, 1), NULL));
+	ck_assert(!clove_glz_decode(dictionary, stream(1, 1, 0, 2), NULL));
+	ck_assert(!clove_glz_decode(dictionary, stream(3, 0, 0, 3), NULL));
+	ck_assert(!clove_glz_decode(dictionary, stream(2, 2, 2, 0), &rows));
+	ck_assert_uint_eq(row[0], 0x010101);
+	ck_assert_int_eq(clove_glz_dictionary_pixels(dictionary), PIXELS);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+START_TEST(test_migrated_sequence_is_released)
+{
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(1000);
+
+	for (uint64_t id = 70000; id < 72000; id++)
+		ck_assert(!clove_glz_decode(dictionary, stream(id, id == 70000 ? 0 : 1, id != 70000, 7), NULL));
+	ck_assert_int_eq(clove_glz_dictionary_pixels(dictionary), 2 * PIXELS);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+START_TEST(test_black_stands_for_a_lost_image)
+{
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(1000);
+	struct clove_glz_header header;
+	struct clove_bytes in = stream(0, 0, 0, 9);
+
+	ck_assert(!clove_glz_probe(in, &header));
+	ck_assert_int_eq(clove_glz_decode(dictionary, CLOVE_BYTES(in.data, in.len - 1), NULL),
+			CLOVE_ERR_SHORT);
+	ck_assert(!clove_glz_put_black(dictionary, &header));
+	ck_assert(!clove_glz_decode(dictionary, stream(1, 1, 1, 0), &rows));
+	ck_assert_uint_eq(row[0], 0);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+START_TEST(test_memory_is_bounded)
+{
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(PIXELS * 4);
+	enum clove_err err = CLOVE_OK;
+	uint64_t id = 1;
+
+	while (!err)  /* 0 never comes, so nothing is released */
+		err = clove_glz_decode(dictionary, stream(id++, 0, 0, 7), NULL);
+	ck_assert_int_eq(err, CLOVE_ERR_LIMIT);
+	ck_assert_uint_lt(id, 40000);
+	clove_glz_dictionary_free(dictionary);
+
+	dictionary = clove_glz_dictionary_new(PIXELS - 1);
+	ck_assert_int_eq(clove_glz_decode(dictionary, stream(0, 0, 0, 7), NULL), CLOVE_ERR_LIMIT);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+START_TEST(test_zlib_must_give_what_it_announces)
+{
+	struct clove_bytes in = stream(0, 0, 0, 7);
+	struct clove_buf glz = { NULL };
+	uint8_t packed[200];
+	uLongf size = sizeof packed;
+
+	ck_assert_int_eq(compress2(packed, &size, in.data, in.len, 3), Z_OK);
+	ck_assert(!clove_zlib_glz_inflate(CLOVE_BYTES(packed, size), (uint32_t)in.len, PIXELS, &glz));
+	ck_assert_uint_eq(glz.len, in.len);
+	ck_assert_mem_eq(glz.data, in.data, in.len);
+	ck_assert_int_ne(clove_zlib_glz_inflate(CLOVE_BYTES(packed, size), (uint32_t)in.len - 1, PIXELS,
+			&glz), CLOVE_OK);
+	ck_assert_int_ne(clove_zlib_glz_inflate(CLOVE_BYTES(packed, size), (uint32_t)in.len + 1, PIXELS,
+			&glz), CLOVE_OK);
+	ck_assert_int_eq(clove_zlib_glz_inflate(CLOVE_BYTES(packed, size), UINT32_MAX, PIXELS, &glz),
+			CLOVE_ERR_LIMIT);
+	ck_assert_uint_eq(glz.len, 0);
+	clove_buf_fini(&glz);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { test_late_image_is_waited_for, test_images_leave_at_the_head,
+			test_gap_keeps_what_is_older, test_migrated_sequence_is_released,
+			test_black_stands_for_a_lost_image, test_memory_is_bounded,
+			test_zlib_must_give_what_it_announces };
+
+	return fixture_run("glz", tests, 7);
+}
