@@ -17,7 +17,8 @@
 #include "common/util/buf.h"
 #include "common/util/loop.h"
 
-/* Anything but CLOVE_OK closes the channel (server) with the reason in the log. */
+/* Anything but CLOVE_OK closes the channel (server), or is logged (client); a client that cannot go
+ * on calls clove_channel_close(). A known message without a handler is ignored. */
 typedef enum clove_err (*clove_handler_fn)(void *channel, const void *message);
 
 struct clove_handler {
@@ -29,9 +30,11 @@ struct clove_channel;
 
 struct clove_channel_ops {
 	const struct clove_handler *handlers;
-	/* The largest body that a peer may send (spice-wire 20). 0: no own limit (256 MiB). */
+	/* The largest body that a peer may send (spice-wire 20), asked before anything of it is kept.
+	 * 0: no own limit (256 MiB). Beyond it the channel closes. */
 	uint32_t (*body_limit)(void *channel, uint16_t id); /* NULL: 64 KiB server, 256 MiB client */
-	/* The queue fell to nothing, or acks arrived: more may be sent. May be NULL. */
+	/* The queue fell to nothing, or acks arrived: more may be sent. From the loop, never from
+	 * inside a send. May be NULL. */
 	void (*writable)(void *channel);
 	/* The connection is over. Called once, from the loop (never from inside a send), and the
 	 * last call: the callee frees the channel. `err` is CLOSED for an orderly end. */
@@ -63,13 +66,15 @@ struct clove_channel {
 	uint32_t ack_left;                 /* client: messages until the next ACK */
 	/* private */
 	struct clove_watch *watch;
-	struct clove_timer *close_timer;
-	struct clove_buf in, out;
+	struct clove_timer *timer;         /* closes; goes on with messages that are already here */
+	struct clove_buf in, out, scratch;
 	struct clove_arena arena;
 	enum clove_err close_err;
-	int watch_mask;
-	bool in_dispatch;
-	struct clove_buf scratch;
+	int watch_mask, read_wants, write_wants;
+	unsigned int corks;
+	uint32_t subs_done;                /* of the message at the front of `in` */
+	size_t replies_queued;             /* bytes in `out` that the peer made us write by itself */
+	bool is_started, is_resumed, in_event, is_reply, is_traced;
 };
 
 struct clove_channel_options {
@@ -83,7 +88,7 @@ struct clove_channel_options {
 	size_t arena_limit;                /* 0: 16 MiB */
 };
 
-/* Fills `channel` (zeroed, first member of the caller's struct). */
+/* Fills `channel` (zeroed, first member of the caller's struct). On failure the stream is freed. */
 CLOVE_CHECKED enum clove_err clove_channel_init(struct clove_channel *channel,
 		const struct clove_channel_ops *ops, const struct clove_channel_options *options);
 
@@ -95,7 +100,7 @@ void clove_channel_start(struct clove_channel *channel);
 void clove_channel_send(struct clove_channel *channel, uint16_t id, const void *message);
 /* The same for a body that is already written. */
 void clove_channel_send_raw(struct clove_channel *channel, uint16_t id, struct clove_bytes body);
-/* Bodies queued between cork and uncork are written in one go. */
+/* Messages queued between cork and uncork are written in one go. They nest. */
 void clove_channel_cork(struct clove_channel *channel);
 void clove_channel_uncork(struct clove_channel *channel);
 
@@ -106,6 +111,8 @@ bool clove_channel_may_send(const struct clove_channel *channel);
 /* Server: start ack accounting (SET_ACK). */
 void clove_channel_set_ack(struct clove_channel *channel, uint32_t window);
 
+/* No more messages are handled, nor bytes read, until resume. Messages that are already here follow
+ * from the loop. */
 void clove_channel_pause(struct clove_channel *channel);
 void clove_channel_resume(struct clove_channel *channel);
 
