@@ -27,6 +27,7 @@ struct frame {
 	struct clove_bytes body;
 };
 
+static bool flush(struct clove_channel *channel);
 static void on_timer(void *opaque);
 static void on_event(void *opaque, int fd, int events);
 

@@ -18,6 +18,7 @@ struct clove_stream;
 struct clove_stream_ops {
 	/* At least one byte, or CLOVE_ERR_AGAIN, CLOVE_ERR_CLOSED (end of stream), _TLS, _IO. */
 	enum clove_err (*read)(struct clove_stream *s, void *data, size_t len, size_t *got);
+	/* After AGAIN the next call begins with the same bytes (a TLS record may hold them). */
 	enum clove_err (*writev)(struct clove_stream *s, const struct iovec *iov, int n,
 			size_t *put);
 	/* CLOVE_OK when ready for data; CLOVE_ERR_AGAIN while it goes on; tcp: always OK. */

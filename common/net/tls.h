@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include "common/net/stream.h"
 
-struct clove_tls;  /* a context; used from one thread at a time, streams from their owners' */
+/* A context; used from one thread at a time, its streams from their owners'. Streams keep what
+ * they need of it: it may be freed before them. */
+struct clove_tls;
 
 struct clove_tls_server_options {
 	const char *ca_file, *cert_file, *key_file;  /* PEM; none may be NULL */
@@ -15,9 +17,10 @@ struct clove_tls_server_options {
 
 struct clove_tls_client_options {
 	const char *ca_file;    /* NULL: none */
-	const char *ca_pem;     /* PEM text, in addition; NULL: none */
+	const char *ca_pem;     /* PEM text, in addition; NULL: none. Neither: the system's CAs */
 	const char *host;       /* SNI and name check; not for a proxy's opaque token */
-	const char *subject;    /* "O=..,CN=.."; then the host name is not looked at */
+	const char *subject;    /* "O=..,CN=.."; then the host name is not looked at. Neither host nor
+	                         * subject: whoever the CA signs is trusted */
 	const char *ciphers;
 };
 
