@@ -103,7 +103,7 @@ struct plane {
 struct group {
 	unsigned int level, left, wait, rnd, runst;
 	struct plane planes[3];
-	uint32_t *context;   /* symbols of column x at x + 1, plane p in bits 8p; [0] is left of the row */
+	uint32_t *context;   /* symbols of column x at x + 1 (symbol_shift); [0] is left of the row */
 };
 
 static bool group_init(struct group *group, unsigned int bpc, int32_t width)
@@ -156,6 +156,12 @@ INLINE void put_pixel(enum kind kind, uint8_t *row, int32_t x, uint32_t v)
 	}
 }
 
+/* Where its symbol lies in a word of three: for whole bytes as in the pixel. */
+INLINE unsigned int symbol_shift(enum kind kind, unsigned int p)
+{
+	return kind == KIND_RGB8 ? 16 - 8 * p : 8 * p;
+}
+
 /* The top bit of each component, and all but the lowest. */
 INLINE uint32_t top_bits(enum kind kind)
 {
@@ -188,6 +194,16 @@ INLINE uint32_t subtract(enum kind kind, uint32_t a, uint32_t b)
 	return ((a | top) - (b & ~top)) ^ ((a ^ ~b) & top);
 }
 
+/* Differences from symbols: 0, -1, 1, -2, ... in every component. */
+INLINE uint32_t unfold(enum kind kind, uint32_t symbols)
+{
+	uint32_t d = (symbols >> 1 & 0x7f7f7f) ^ (symbols & 0x010101) * 255;
+
+	if (kind != KIND_RGB5)
+		return d;
+	return (d & 31) << 10 | (d >> 8 & 31) << 5 | (d >> 16 & 31);
+}
+
 INLINE unsigned int bucket_of(enum kind kind, unsigned int symbol)
 {
 	unsigned int bucket = buckets_of[symbol];
@@ -217,8 +233,8 @@ INLINE void update(enum kind kind, struct plane *plane, unsigned int bucket, uns
 static __attribute__((noinline)) void learn8(struct group *group, uint32_t context, uint32_t symbols)
 {
 	for (unsigned int p = 0; p < 3; p++)
-		update(KIND_RGB8, &group->planes[p], bucket_of(KIND_RGB8, context >> 8 * p & 0xff),
-				symbols >> 8 * p & 0xff, triggers[group->level]);
+		update(KIND_RGB8, &group->planes[p], bucket_of(KIND_RGB8, context >> symbol_shift(KIND_RGB8, p) & 0xff),
+				symbols >> symbol_shift(KIND_RGB8, p) & 0xff, triggers[group->level]);
 }
 
 /* After a coded pixel: the model learns from some of them, fewer as the picture goes on. */
@@ -232,8 +248,8 @@ INLINE void learn(enum kind kind, struct group *group, uint32_t context, uint32_
 		learn8(group, context, symbols);
 	else
 		for (unsigned int p = 0; p < kind_planes(kind); p++)
-			update(kind, &group->planes[p], bucket_of(kind, context >> 8 * p & 0xff),
-					symbols >> 8 * p & 0xff, triggers[group->level]);
+			update(kind, &group->planes[p], bucket_of(kind, context >> symbol_shift(kind, p) & 0xff),
+					symbols >> symbol_shift(kind, p) & 0xff, triggers[group->level]);
 	group->wait = waits[group->rnd] & ((1u << group->level) - 1);
 	group->rnd = (group->rnd + 1) & 255;
 }
@@ -259,29 +275,41 @@ INLINE void segment_done(struct group *group, int32_t n)
 
 /* ---- decoding ---- */
 
+/* The codes with the bytes of each word turned round, so that they are one string of bits, first
+ * bit on top; zeros follow. */
 struct reader {
-	const uint8_t *next, *end;
-	uint64_t bits;       /* the next bits, first one on top */
-	unsigned int have;   /* how many of them; at least 32 after refill */
-	uint64_t borrowed;   /* zero bits lent after the end */
+	const uint8_t *bytes;
+	uint64_t pos, end;   /* in bits */
+	uint64_t bits;       /* those at pos, at least 57 after reload */
+	bool is_bad;         /* a code outside its alphabet, or beyond the end */
 };
 
-/* Without a branch on `have`, which nobody could predict. */
-INLINE void refill(struct reader *in)
+static uint8_t *reader_init(struct reader *in, struct clove_bytes codes_le)
 {
-	unsigned int needs = in->have <= 32;
-	uint64_t word = 0;
+	uint8_t *bytes = malloc(codes_le.len + 8);
 
-	if (__builtin_expect(in->next != in->end, 1)) {
-		word = clove_le32(in->next);
-		in->next += 4 * needs;
-	} else {
-		in->borrowed += 32 * needs;
-	}
-	in->bits |= (needs ? word : 0) << ((32 - in->have) & 63);
-	in->have += 32 * needs;
+	if (!bytes)
+		return NULL;
+	for (size_t i = 0; i < codes_le.len; i += 4)
+		clove_put_be32(bytes + i, clove_le32(codes_le.data + i));
+	memset(bytes + codes_le.len, 0, 8);
+	*in = (struct reader){ bytes, 0, (uint64_t)codes_le.len * 8, 0, false };
+	return bytes;
 }
 
+INLINE void reload(struct reader *in)
+{
+	uint64_t bits;
+
+	if (__builtin_expect(in->pos > in->end, 0)) {
+		in->pos = in->end;
+		in->is_bad = true;
+	}
+	memcpy(&bits, in->bytes + in->pos / 8, 8);
+	in->bits = be64toh(bits) << in->pos % 8;
+}
+
+/* The n bits after the next `skip`. */
 INLINE uint32_t peek(const struct reader *in, unsigned int skip, unsigned int n)
 {
 	return (uint32_t)(in->bits << skip >> 1 >> (63 - n));
@@ -290,22 +318,25 @@ INLINE uint32_t peek(const struct reader *in, unsigned int skip, unsigned int n)
 INLINE void drop(struct reader *in, unsigned int n)
 {
 	in->bits <<= n;
-	in->have -= n;
+	in->pos += n;
 }
 
+/* Uses at most 26 bits. */
 INLINE unsigned int read_symbol(enum kind kind, struct reader *in, unsigned int l)
 {
 	const struct code *code = &codes[kind == KIND_RGB5][l];
-	unsigned int zeros, symbol;
+	unsigned int zeros = (unsigned int)__builtin_clzll(in->bits | 1), symbol;
 
-	refill(in);
-	zeros = (unsigned int)__builtin_clzll(in->bits | 1);
 	if (__builtin_expect(zeros < code->zeros, 1)) {
 		symbol = zeros << l | peek(in, zeros + 1, l);
 		drop(in, zeros + 1 + l);
-	} else {
-		symbol = code->limit + peek(in, code->zeros, code->suffix);
-		drop(in, code->zeros + (unsigned int)code->suffix);
+		return symbol;
+	}
+	symbol = code->limit + peek(in, code->zeros, code->suffix);
+	drop(in, code->zeros + (unsigned int)code->suffix);
+	if (symbol >> kind_bpc(kind)) {  /* the suffix can say more than there is */
+		in->is_bad = true;
+		symbol = 0;
 	}
 	return symbol;
 }
@@ -316,10 +347,11 @@ INLINE uint32_t read_run(struct group *group, struct reader *in, uint32_t most)
 	uint32_t n = 0;
 	unsigned int bits;
 
-	for (;;) {
+	for (unsigned int ones = 0; ; ones++) {
 		bool more;
 
-		refill(in);
+		if (ones % 32 == 0)
+			reload(in);
 		more = in->bits >> 63;
 		drop(in, 1);
 		if (!more)
@@ -331,7 +363,7 @@ INLINE uint32_t read_run(struct group *group, struct reader *in, uint32_t most)
 			group->runst++;
 	}
 	bits = run_bits[group->runst];
-	refill(in);
+	reload(in);
 	n += peek(in, 0, bits);
 	drop(in, bits);
 	if (group->runst)
@@ -346,7 +378,6 @@ INLINE enum clove_err decode_row(enum kind kind, bool is_first, struct group *gr
 	struct reader in = *stream;
 	uint32_t left = 0;
 	bool is_same = false;   /* the two pixels to the left are equal */
-	uint32_t bad = 0;
 
 	context[0] = context[1];
 	for (int32_t x = 0, start = 0, guard = -1; x < width; start = x) {
@@ -354,7 +385,8 @@ INLINE enum clove_err decode_row(enum kind kind, bool is_first, struct group *gr
 
 		while (x < end) {
 			uint32_t up = is_first ? 0 : get_pixel(kind, above, x);
-			uint32_t old, symbols = 0, delta = 0, predicted, pixel;
+			uint32_t old, symbols = 0, predicted, pixel;
+			uint64_t start_pos;
 
 			if (!is_first && is_same && x > 2 && x != guard
 					&& up == get_pixel(kind, above, x - 1)) {
@@ -368,18 +400,19 @@ INLINE enum clove_err decode_row(enum kind kind, bool is_first, struct group *gr
 				continue;
 			}
 			old = context[x];
+			reload(&in);
+			start_pos = in.pos;
 			for (unsigned int p = 0; p < kind_planes(kind); p++) {
-				unsigned int bucket = bucket_of(kind, old >> 8 * p & 0xff);
-				unsigned int s = read_symbol(kind, &in, group->planes[p].best[bucket]);
+				unsigned int context_symbol = old >> symbol_shift(kind, p) & 0xff;
+				unsigned int bucket = bucket_of(kind, context_symbol);
 
-				bad |= s >> kind_bpc(kind);
-				s &= (1u << kind_bpc(kind)) - 1;
-				symbols |= s << 8 * p;
-				delta |= ((s >> 1 ^ (0 - (s & 1))) & ((1u << kind_bpc(kind)) - 1))
-						<< plane_shift(kind, p);
+				if (p == 2 && __builtin_expect(in.pos - start_pos > 57 - 26, 0))
+					reload(&in);
+				symbols |= read_symbol(kind, &in, group->planes[p].best[bucket])
+						<< symbol_shift(kind, p);
 			}
 			predicted = is_first ? left : x ? average(kind, left, up) : up;
-			pixel = add(kind, predicted, delta);
+			pixel = add(kind, predicted, unfold(kind, symbols));
 			put_pixel(kind, row, x, pixel);
 			context[x + 1] = symbols;
 			learn(kind, group, old, symbols);
@@ -390,10 +423,10 @@ INLINE enum clove_err decode_row(enum kind kind, bool is_first, struct group *gr
 		segment_done(group, x - start);
 	}
 	*stream = in;
-	if (bad)
-		return CLOVE_ERR_VALUE;
 	/* Zeros may be looked at beyond the end, but not used. */
-	return in.borrowed > in.have ? CLOVE_ERR_SHORT : CLOVE_OK;
+	if (in.pos > in.end)
+		return CLOVE_ERR_SHORT;
+	return in.is_bad ? CLOVE_ERR_VALUE : CLOVE_OK;
 }
 
 static enum clove_err decode_rgb8(struct group *g, struct reader *in, uint8_t *row,
@@ -485,6 +518,7 @@ enum clove_err clove_quic_decode(struct clove_bytes in, const struct clove_pixel
 {
 	struct group groups[2] = { { .context = NULL }, { .context = NULL } };
 	uint8_t *lines = NULL, *above = NULL;  /* two rows, for formats that are not the stream's */
+	uint8_t *bytes = NULL;
 	struct reader reader;
 	int32_t width, height;
 	enum quic_type type;
@@ -507,7 +541,9 @@ enum clove_err clove_quic_decode(struct clove_bytes in, const struct clove_pixel
 		goto out;
 	if (native != dst->format && !(lines = malloc(2 * row_bytes)))
 		goto out;
-	reader = (struct reader){ in.data + QUIC_HEADER, in.data + in.len, 0, 0, 0 };
+	bytes = reader_init(&reader, CLOVE_BYTES(in.data + QUIC_HEADER, in.len - QUIC_HEADER));
+	if (!bytes)
+		goto out;
 	for (int32_t y = 0; y < height; y++) {
 		uint8_t *to = clove_pixels_row(dst, y);
 		uint8_t *row = lines ? lines + (y & 1) * row_bytes : to;
@@ -521,6 +557,7 @@ enum clove_err clove_quic_decode(struct clove_bytes in, const struct clove_pixel
 	}
 out:
 	free(lines);
+	free(bytes);
 	free(groups[0].context);
 	free(groups[1].context);
 	return err;
@@ -605,8 +642,9 @@ INLINE void encode_row(enum kind kind, bool is_first, struct group *group, struc
 				uint32_t s = (d << 1 ^ (0 - (d >> (kind_bpc(kind) - 1)))) & most;
 
 				write_symbol(kind, &out,
-						group->planes[p].best[bucket_of(kind, old >> 8 * p & 0xff)], s);
-				symbols |= s << 8 * p;
+						group->planes[p].best[bucket_of(kind,
+							old >> symbol_shift(kind, p) & 0xff)], s);
+				symbols |= s << symbol_shift(kind, p);
 			}
 			context[x + 1] = symbols;
 			learn(kind, group, old, symbols);
