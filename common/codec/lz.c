@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "common/codec/elements.h"
 
 #define LZ_MAGIC 0x20205a4cu
 #define LZ_VERSION 0x00010001u
@@ -381,18 +382,13 @@ static void take_row(uint8_t *to, const uint8_t *row, size_t elements, enum sour
 	}
 }
 
-static inline uint64_t load8(const uint8_t *p)
-{
-	return clove_le64(p);
-}
-
 /* Of three elements. */
 static inline __attribute__((always_inline)) uint32_t hash(const uint8_t *p, const size_t size)
 {
 	uint64_t v;
 
 	if (size == 4)
-		v = load8(p) ^ (uint64_t)clove_le32(p + 8) << 20;
+		v = clove_le64(p) ^ (uint64_t)clove_le32(p + 8) << 20;
 	else if (size == 2)
 		v = clove_le32(p) | (uint64_t)clove_le16(p + 4) << 32;
 	else
@@ -404,41 +400,6 @@ static inline __attribute__((always_inline)) bool are_three_same(const uint8_t *
 		const size_t size)
 {
 	return !memcmp(a, b, 3 * size);
-}
-
-/* How many bytes agree from a and b on, b before a, up to a's end. */
-static inline size_t agreement(const uint8_t *a, const uint8_t *b, const uint8_t *end)
-{
-	const uint8_t *start = a;
-
-	while (end - a >= 8) {
-		uint64_t differ = load8(a) ^ load8(b);
-
-		if (differ)
-			return (size_t)(a - start) + (size_t)__builtin_ctzll(differ) / 8;
-		a += 8;
-		b += 8;
-	}
-	while (a < end && *a == *b)
-		a++, b++;
-	return (size_t)(a - start);
-}
-
-/* Four bytes into three each; one byte more may be written. */
-static inline void pack_rgb(uint8_t *to, const uint8_t *p, size_t n)
-{
-	size_t i = 0;
-
-	for (; i + 4 <= n; i += 4, to += 12, p += 16) {
-		uint64_t a = load8(p), b = load8(p + 8);
-
-		a = (a & 0xffffff) | (a >> 32 << 24);
-		b = (b & 0xffffff) | (b >> 32 << 24);
-		clove_put_le64(to, a | b << 48);
-		clove_put_le32(to + 8, (uint32_t)(b >> 16));
-	}
-	for (; i < n; i++, to += 3, p += 4)
-		memcpy(to, p, 4);
 }
 
 static inline __attribute__((always_inline)) bool put_literals(struct output *out, const uint8_t *p,
@@ -461,7 +422,7 @@ static inline __attribute__((always_inline)) bool put_literals(struct output *ou
 			to[2 * i + 1] = p[2 * i];
 		}
 		if (size == 4)
-			pack_rgb(to, p, run);
+			clove_pack_rgb(to, p, run);
 		out->next = to + run * out_size;
 		p += run * size;
 		n -= run;
@@ -518,7 +479,7 @@ static inline __attribute__((always_inline)) bool encode_chunk(struct window *wi
 			at += step < end - at ? step : end - at;
 			continue;
 		}
-		len = 3 + agreement(here + 3 * size, here - (dist + 1) * size + 3 * size,
+		len = 3 + clove_agreement(here + 3 * size, here - (dist + 1) * size + 3 * size,
 				base + end * size) / size;
 		/* The elements before may agree as well. */
 		while (at > literals && ref - 1 > window->base

@@ -151,12 +151,71 @@ START_TEST(test_zlib_must_give_what_it_announces)
 }
 END_TEST
 
+/* A desktop that scrolls, changes and grows, in all formats, through one window; the decoder must
+ * never miss what the encoder refers to. */
+START_TEST(test_encoder_and_dictionary_agree)
+{
+	struct clove_glz_encoder *encoder = clove_glz_encoder_new(60000, 0);
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(60000);
+	size_t sum = 0, raw = 0;
+
+	for (uint32_t i = 0; i < 400; i++) {
+		enum clove_format format = (enum clove_format)(CLOVE_FORMAT_RGB16 + i / 3 % 4);
+		int32_t width = 30 + (int32_t)(i * 7 % 90), height = 1 + (int32_t)(i * 13 % 80);
+		struct clove_pixels whole = fixture_picture(format, 160, 110, 5 + i % 2);
+		size_t pixel = clove_format_row_bytes(format, 1);
+		struct clove_pixels part = { clove_pixels_row(&whole, (int32_t)(i % 29)) + i % 31 * pixel,
+				width, height, whole.stride, format };
+		struct clove_pixels back = fixture_rows(format, width, height);
+		size_t size, bound = clove_glz_bound(format, width, height);
+		uint8_t *out = malloc(bound), *exact;
+
+		if (i % 5 == 0)  /* no room: as if it had not been tried */
+			ck_assert_int_eq(clove_glz_encode(encoder, out, 40, &part, true, &size),
+					CLOVE_ERR_LIMIT);
+		ck_assert_int_eq(clove_glz_encode(encoder, out, bound, &part, i % 7 != 0, &size), CLOVE_OK);
+		exact = malloc(size);
+		memcpy(exact, out, size);
+		ck_assert_int_eq(clove_glz_decode(dictionary, CLOVE_BYTES(exact, size), &back), CLOVE_OK);
+		ck_assert(fixture_same(&part, &back));
+		ck_assert_int_le(clove_glz_dictionary_pixels(dictionary), 60000);
+		sum += size;
+		raw += pixel * (size_t)width * (size_t)height;
+		free(exact);
+		free(out);
+		free(back.data);
+		free(whole.data);
+	}
+	ck_assert_uint_eq(clove_glz_encoder_next_id(encoder), 400);
+	ck_assert_uint_lt(sum, raw / 3);
+	clove_glz_encoder_free(encoder);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+START_TEST(test_image_as_large_as_the_window_is_refused)
+{
+	struct clove_glz_encoder *encoder = clove_glz_encoder_new(100, 7);
+	struct clove_pixels src = fixture_picture(CLOVE_FORMAT_RGB32, 10, 10, 1);
+	uint8_t out[1000];
+	size_t size;
+
+	ck_assert_int_eq(clove_glz_encode(encoder, out, sizeof out, &src, true, &size), CLOVE_ERR_LIMIT);
+	src.height = 9;
+	ck_assert_int_eq(clove_glz_encode(encoder, out, sizeof out, &src, true, &size), CLOVE_OK);
+	ck_assert_uint_eq(clove_glz_encoder_next_id(encoder), 8);
+	free(src.data);
+	clove_glz_encoder_free(encoder);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { test_late_image_is_waited_for, test_images_leave_at_the_head,
 			test_gap_keeps_what_is_older, test_migrated_sequence_is_released,
 			test_black_stands_for_a_lost_image, test_memory_is_bounded,
-			test_zlib_must_give_what_it_announces };
+			test_zlib_must_give_what_it_announces, test_encoder_and_dictionary_agree,
+			test_image_as_large_as_the_window_is_refused };
 
-	return fixture_run("glz", tests, 7);
+	return fixture_run("glz", tests, 9);
 }
