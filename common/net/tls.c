@@ -40,6 +40,7 @@ struct tls_stream {
 	SSL *ssl;
 	int wants;
 	bool has_ended;           /* below: end of stream */
+	bool is_up;               /* the handshake was finished once; an error undoes OpenSSL's own mark */
 	bool is_broken;           /* nothing more may be said, not even goodbye */
 	char version[80];
 };
@@ -657,14 +658,13 @@ static void explain_handshake(struct tls_stream *self)
 static enum clove_err failed(struct tls_stream *self, int result)
 {
 	int why = SSL_get_error(self->ssl, result);
-	bool is_up = SSL_is_init_finished(self->ssl);
 
 	if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)
 		return CLOVE_ERR_AGAIN;
 	if (why == SSL_ERROR_ZERO_RETURN)
 		return CLOVE_ERR_CLOSED;
 	self->is_broken = true;
-	if (!is_up) {
+	if (!self->is_up) {
 		explain_handshake(self);
 		ERR_clear_error();
 		return CLOVE_ERR_TLS;
@@ -680,13 +680,20 @@ static enum clove_err failed(struct tls_stream *self, int result)
 	return why == SSL_ERROR_SSL ? CLOVE_ERR_TLS : CLOVE_ERR_IO;
 }
 
+/* Before every call of OpenSSL: an old error would be taken for a new one. */
+static void enter(struct tls_stream *self)
+{
+	ERR_clear_error();
+	self->is_up |= SSL_is_init_finished(self->ssl);
+}
+
 static enum clove_err tls_read(struct clove_stream *s, void *data, size_t len, size_t *got)
 {
 	struct tls_stream *self = tls_stream(s);
 
 	if (self->is_broken)
 		return self->has_ended ? CLOVE_ERR_CLOSED : CLOVE_ERR_TLS;
-	ERR_clear_error();
+	enter(self);
 	int result = SSL_read_ex(self->ssl, data, len, got);
 	return result > 0 ? CLOVE_OK : failed(self, result);
 }
@@ -720,7 +727,7 @@ static enum clove_err tls_writev(struct clove_stream *s, const struct iovec *iov
 	while ((len = gather(iov, n, *put, record)) > 0) {
 		size_t done;
 
-		ERR_clear_error();
+		enter(self);
 		int result = SSL_write_ex(self->ssl, record, len, &done);
 		if (result <= 0) {
 			enum clove_err err = failed(self, result);
@@ -743,7 +750,7 @@ static enum clove_err tls_handshake(struct clove_stream *s)
 	}
 	if (self->is_broken)
 		return CLOVE_ERR_TLS;
-	ERR_clear_error();
+	enter(self);
 	int result = SSL_do_handshake(self->ssl);
 	return result > 0 ? CLOVE_OK : failed(self, result);
 }
