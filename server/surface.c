@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* surface.c - knows how a surface lies in guest memory, and copies it there and back. */
+#include "server/surface.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/util/log.h"
+
+static const struct {
+	uint32_t format, bits;
+} formats[] = {
+	{ CLOVE_SURFACE_1_A, 1 }, { CLOVE_SURFACE_8_A, 8 }, { CLOVE_SURFACE_16_555, 16 },
+	{ CLOVE_SURFACE_16_565, 16 }, { CLOVE_SURFACE_32_xRGB, 32 }, { CLOVE_SURFACE_32_ARGB, 32 },
+};
+
+static uint32_t bits_of(uint32_t format)
+{
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (formats[i].format == format)
+			return formats[i].bits;
+	return 0;
+}
+
+static uint64_t row_bytes(const struct clove_surface_info *info)
+{
+	return ((uint64_t)info->width * bits_of(info->format) + 7) / 8;
+}
+
+/* The guest's top row, and how far its rows are apart. */
+static uint8_t *guest_rows(const struct clove_surface_info *info,
+		const struct clove_memslots *memslots, ptrdiff_t *stride)
+{
+	uint64_t step = (uint64_t)llabs((long long)info->stride);
+	uint8_t *at = clove_memslot_get(memslots, info->group, info->address, step * info->height);
+
+	*stride = info->stride;
+	if (at && info->stride < 0)
+		at += step * (info->height - 1);
+	return at;
+}
+
+static const char *complaint(const struct clove_surface_info *info, uint64_t budget)
+{
+	uint32_t bits = bits_of(info->format);
+	uint64_t step = (uint64_t)llabs((long long)info->stride);
+
+	if (!bits)
+		return "unknown format";
+	if (!info->width || !info->height || info->width > 65536 || info->height > 65536)
+		return "no such size";
+	if (info->stride == INT32_MIN || step < row_bytes(info))
+		return "a row does not fit in the stride";
+	if (step > INT32_MAX / info->height)
+		return "too large";
+	if (step * info->height > budget)
+		return "more than the guest has memory";
+	return NULL;
+}
+
+struct clove_surface *clove_surface_new(uint32_t id, const struct clove_surface_info *info,
+		const struct clove_memslots *memslots, uint64_t budget, const char **why)
+{
+	ptrdiff_t stride;
+
+	*why = complaint(info, budget);
+	if (*why)
+		return NULL;
+	if (!guest_rows(info, memslots, &stride)) {
+		*why = "not in guest memory";
+		return NULL;
+	}
+
+	struct clove_surface *surface = calloc(1, sizeof *surface);
+
+	*why = "out of memory";
+	if (!surface)
+		return NULL;
+	surface->info = *info;
+	surface->id = id;
+	surface->width = (int32_t)info->width;
+	surface->height = (int32_t)info->height;
+	surface->bytes_per_pixel = bits_of(info->format) / 8;
+	surface->guest_bytes = (uint64_t)llabs((long long)info->stride) * info->height;
+	surface->stride = (row_bytes(info) + 3) & ~(uint64_t)3;
+	surface->data = calloc(info->height, surface->stride);
+	pixman_region32_init(&surface->unsaved);
+	pixman_region32_init(&surface->dirty);
+	if (!surface->data) {
+		clove_surface_free(surface);
+		return NULL;
+	}
+	if (info->keeps_data)
+		clove_surface_load(surface, memslots);
+	else
+		pixman_region32_union_rect(&surface->unsaved, &surface->unsaved, 0, 0,
+				info->width, info->height);
+	return surface;
+}
+
+void clove_surface_free(struct clove_surface *surface)
+{
+	if (!surface)
+		return;
+	pixman_region32_fini(&surface->unsaved);
+	pixman_region32_fini(&surface->dirty);
+	free(surface->data);
+	free(surface);
+}
+
+void clove_surface_drawn(struct clove_surface *surface, pixman_region32_t *region)
+{
+	pixman_region32_union(&surface->unsaved, &surface->unsaved, region);
+	pixman_region32_union(&surface->dirty, &surface->dirty, region);
+}
+
+void clove_surface_save(struct clove_surface *surface, const struct clove_memslots *memslots,
+		const pixman_box32_t *area)
+{
+	pixman_region32_t todo;
+	ptrdiff_t stride;
+	uint8_t *top;
+	int n;
+
+	if (!pixman_region32_not_empty(&surface->unsaved))
+		return;
+	pixman_region32_init(&todo);
+	pixman_region32_copy(&todo, &surface->unsaved);
+	if (area)
+		pixman_region32_intersect_rect(&todo, &todo, area->x1, area->y1,
+				(unsigned int)(area->x2 - area->x1), (unsigned int)(area->y2 - area->y1));
+
+	const pixman_box32_t *boxes = pixman_region32_rectangles(&todo, &n);
+
+	/* The slot may have gone meanwhile; then there is nobody to read the pixels. */
+	top = guest_rows(&surface->info, memslots, &stride);
+	for (int i = 0; top && i < n; i++) {
+		size_t from = (size_t)boxes[i].x1 * surface->bytes_per_pixel;
+		size_t bytes = (size_t)(boxes[i].x2 - boxes[i].x1) * surface->bytes_per_pixel;
+
+		if (!surface->bytes_per_pixel) {
+			from = (size_t)boxes[i].x1 / 8;
+			bytes = ((size_t)boxes[i].x2 + 7) / 8 - from;
+		}
+		for (int32_t y = boxes[i].y1; y < boxes[i].y2; y++)
+			memcpy(top + y * stride + from, clove_surface_row(surface, y) + from, bytes);
+	}
+	pixman_region32_subtract(&surface->unsaved, &surface->unsaved, &todo);
+	pixman_region32_fini(&todo);
+}
+
+bool clove_surface_load(struct clove_surface *surface, const struct clove_memslots *memslots)
+{
+	ptrdiff_t stride;
+	const uint8_t *top = guest_rows(&surface->info, memslots, &stride);
+
+	if (!top)
+		return false;
+	for (int32_t y = 0; y < surface->height; y++)
+		memcpy(clove_surface_row(surface, y), top + y * stride, row_bytes(&surface->info));
+	pixman_region32_clear(&surface->unsaved);
+	return true;
+}
