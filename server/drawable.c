@@ -606,6 +606,12 @@ static enum clove_err draw(struct pen *pen, pixman_region32_t *region)
 	}
 }
 
+bool clove_drawable_can(enum clove_qxl_draw type)
+{
+	return type != CLOVE_QXL_DRAW_STROKE && type != CLOVE_QXL_DRAW_TEXT &&
+			type != CLOVE_QXL_DRAW_ALPHA_BLEND && type != CLOVE_QXL_DRAW_COMPOSITE;
+}
+
 enum clove_err clove_drawable_draw(const struct clove_qxl_drawable *d,
 		const struct clove_surfaces *surfaces, pixman_region32_t *changed)
 {

@@ -22,6 +22,9 @@ static inline struct clove_surface *clove_surfaces_find(const struct clove_surfa
 CLOVE_CHECKED enum clove_err clove_drawable_draw(const struct clove_qxl_drawable *drawable,
 		const struct clove_surfaces *surfaces, pixman_region32_t *changed);
 
+/* True for the operations that are drawn. */
+bool clove_drawable_can(enum clove_qxl_draw type);
+
 /* One surface's pixels seen as the codecs see them; NONE for formats that they lack. */
 struct clove_pixels clove_surface_pixels(const struct clove_surface *surface);
 

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* display-channel.h - one client's view of a worker's primary surface.
+ *
+ * There is no queue of commands: a client has damage, and when it can take more it gets the newest
+ * pixels of it. So a slow client costs a region, and after a drain it shows what the surface holds.
+ */
+#ifndef CLOVE_SERVER_DISPLAY_CHANNEL_H
+#define CLOVE_SERVER_DISPLAY_CHANNEL_H
+
+#include "common/util/list.h"
+#include "server/connection.h"
+#include "server/qxl.h"
+#include "server/surface.h"
+
+struct clove_display;
+
+/* What all display channels of a worker show; the worker's. */
+struct clove_screen {
+	struct clove_loop *loop;
+	struct clove_surface *primary;    /* NULL: none */
+	struct clove_monitors monitors;
+	int image_compression;
+	uint8_t id;
+	void (*closed)(void *worker, struct clove_display *display, struct clove_connection *take_conn);
+	void *worker;
+};
+
+struct clove_display {
+	struct clove_channel channel;     /* first, so that a channel is a display */
+	struct clove_list link;           /* the worker's */
+	struct clove_screen *screen;
+	struct clove_connection *conn;    /* owned until closed */
+	struct clove_timer *init_timer;
+	int preferred_compression;        /* 0: the VMM's */
+	bool is_ready;                    /* DISPLAY_INIT came */
+	bool has_surface, is_marked;      /* the client's surface 0; MARK was sent for it */
+	pixman_region32_t damage;
+	pixman_region32_t unseen;         /* of the first picture: MARK follows when it is empty */
+	struct clove_buf body;
+};
+
+/* NULL: the connection is then still the caller's. */
+struct clove_display *clove_display_new(struct clove_screen *screen, struct clove_connection *take_conn);
+/* Without calling `closed`. */
+void clove_display_free(struct clove_display *display);
+
+/* The screen's primary came, or is about to go. */
+void clove_display_surface_came(struct clove_display *display);
+void clove_display_surface_went(struct clove_display *display);
+void clove_display_monitors_changed(struct clove_display *display);
+void clove_display_damage(struct clove_display *display, pixman_region32_t *region);
+/* Sends what the client can take now. */
+void clove_display_flush(struct clove_display *display);
+
+#endif
