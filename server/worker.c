@@ -22,6 +22,7 @@ enum {
 	LOOK_AGAIN_MS = 10,           /* a burst is seldom over when the ring runs empty */
 	TURN_US = 10000,              /* then clients and requests have their turn */
 	DRAIN_MOST = 4096,            /* commands that one request may have to wait for */
+	CURSORS_A_TURN = 256,         /* a guest that moves its pointer all the time still draws */
 	CLIENTS_MOST = 16,
 	SURFACES_MOST = 65536,
 	DIRTY_MOST = 64,
@@ -442,7 +443,11 @@ static bool read_rings(struct clove_worker *worker, unsigned int most, bool *is_
 	bool is_any = false;
 
 	*is_more = false;
-	for (unsigned int n = 0; n < most; n++) {
+	for (unsigned int n = 0; ; n++) {
+		if (n >= CURSORS_A_TURN) {
+			*is_more = true;
+			break;
+		}
 		memset(&ext, 0, sizeof ext);
 		if (!worker->qif->get_cursor_command(worker->qxl, &ext))
 			break;
