@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* test-view.c - the viewer's pure parts: keys that are down, where a picture lies, and its file. */
+#include <check.h>
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "client-gtk/geometry.h"
+#include "client-gtk/keyboard.h"
+#include "client-gtk/screenshot.h"
+
+static void note(void *opaque, bool is_press, uint32_t code)
+{
+	g_string_append_printf(opaque, "%c%x ", is_press ? '+' : '-', code);
+}
+
+START_TEST(test_keyboard_lets_no_key_stay)
+{
+	GString *seen = g_string_new(NULL);
+	struct clove_keyboard keyboard = { .send = note, .opaque = seen };
+
+	ck_assert(clove_keyboard_key(&keyboard, true, 30));
+	ck_assert(clove_keyboard_key(&keyboard, true, 30)); /* a repetition is a press */
+	ck_assert(clove_keyboard_key(&keyboard, true, 106));
+	clove_keyboard_pause(&keyboard, true);
+	ck_assert(!clove_keyboard_key(&keyboard, false, 31));
+	ck_assert(!clove_keyboard_key(&keyboard, true, 0));
+	ck_assert(!clove_keyboard_key(&keyboard, true, 100000));
+	clove_keyboard_release_all(&keyboard);
+	clove_keyboard_release_all(&keyboard);
+	ck_assert(!clove_keyboard_key(&keyboard, false, 30));
+	ck_assert_str_eq(seen->str, "+1e +1e +4de0 +1de1 +45 -9e -cde0 -9de1 -c5 ");
+	g_string_free(seen, TRUE);
+}
+END_TEST
+
+START_TEST(test_keyboard_chord_goes_down_and_up_in_order)
+{
+	GString *seen = g_string_new(NULL);
+	struct clove_keyboard keyboard = { .send = note, .opaque = seen };
+
+	clove_keyboard_key(&keyboard, true, 42);
+	clove_keyboard_chord(&keyboard, (const unsigned int[]){ 29, 56, 111 }, 3);
+	ck_assert_str_eq(seen->str, "+2a -aa +1d +38 +53e0 -d3e0 -b8 -9d ");
+	g_string_free(seen, TRUE);
+}
+END_TEST
+
+static const struct {
+	const char *why;
+	int32_t widget_w, widget_h, guest_w, guest_h;
+	bool is_scaled;
+	int32_t x, y, w, h;
+	bool is_sharp;
+} places[] = {
+	{ "equal",             800,  600,  800, 600, true,  0,   0,  800,  600, true },
+	{ "a pixel short",     799,  600,  800, 600, true,  0,   0,  800,  600, true },
+	{ "twice",             1600, 1200, 800, 600, true,  0,   0, 1600, 1200, true },
+	{ "wide",              1000, 600,  800, 600, true,  100, 0,  800,  600, true },
+	{ "half",              400,  400,  800, 600, true,  0,  50,  400,  300, false },
+	{ "unscaled, larger",  1000, 700,  800, 600, false, 100, 50, 800,  600, true },
+	{ "unscaled, smaller", 100,  100,  800, 600, false, 0,   0,  800,  600, true },
+	{ "absurd",            -5,   0,    1 << 30, 0, true, 0,  0,  1,    1, false },
+};
+
+START_TEST(test_geometry_places_the_picture)
+{
+	struct clove_geometry g;
+	int32_t x, y, area[4];
+
+	clove_geometry_set(&g, places[_i].widget_w, places[_i].widget_h, places[_i].guest_w,
+			places[_i].guest_h, places[_i].is_scaled);
+	ck_assert_msg(g.x == places[_i].x && g.y == places[_i].y && g.w == places[_i].w &&
+			g.h == places[_i].h && g.is_sharp == places[_i].is_sharp,
+			"%s: %d %d %d %d %d", places[_i].why, g.x, g.y, g.w, g.h, g.is_sharp);
+	ck_assert(clove_geometry_to_guest(&g, g.x, g.y, &x, &y));
+	ck_assert(x == 0 && y == 0);
+	ck_assert(clove_geometry_to_guest(&g, g.x + g.w - 0.5, g.y + g.h - 0.5, &x, &y));
+	if (g.w > 1)
+		ck_assert(x == g.guest_w - 1 && y == g.guest_h - 1);
+	ck_assert(!clove_geometry_to_guest(&g, g.x - 0.5, g.y, &x, &y));
+	ck_assert(!clove_geometry_to_guest(&g, g.x, g.y + g.h, &x, &y));
+	clove_geometry_to_widget(&g, 0, 0, g.guest_w, g.guest_h, area);
+	ck_assert(area[0] == g.x && area[1] == g.y && area[2] == g.w && area[3] == g.h);
+}
+END_TEST
+
+START_TEST(test_screenshot_is_whole_or_not_there)
+{
+	static const uint8_t pixels[] = { 1, 2, 3, 0, 4, 5, 6, 0, 9, 9, 9, 9,
+		7, 8, 9, 0, 10, 11, 12, 0, 9, 9, 9, 9 };
+	static const char want[] = "P6\n2 2\n255\n\3\2\1\6\5\4\x09\x08\x07\x0c\x0b\x0a";
+	char *base = g_strdup_printf("%s/clove-shot-%d", g_get_tmp_dir(), getpid()), *data, *error;
+	char *ppm = g_strconcat(base, ".PPM", NULL), *png = g_strconcat(base, ".png", NULL);
+	gsize len;
+
+	ck_assert_int_eq(clove_screenshot_write(ppm, pixels, 2, 2, 12, &error), CLOVE_OK);
+	ck_assert(g_file_get_contents(ppm, &data, &len, NULL));
+	ck_assert_uint_eq(len, sizeof want - 1);
+	ck_assert_mem_eq(data, want, len);
+	g_free(data);
+	ck_assert_int_eq(clove_screenshot_write(png, pixels, 2, 2, 12, &error), CLOVE_OK);
+	ck_assert(g_file_get_contents(png, &data, &len, NULL));
+	ck_assert_mem_eq(data, "\x89PNG", 4);
+	g_free(data);
+	g_unlink(ppm);
+	g_unlink(png);
+	ck_assert_int_eq(clove_screenshot_write(base, pixels, 2, 2, 12, &error), CLOVE_ERR_IO);
+	g_free(error);
+	ck_assert_int_eq(clove_screenshot_write("/nowhere/x.ppm", pixels, 2, 2, 12, &error),
+			CLOVE_ERR_IO);
+	g_free(error);
+	ck_assert_int_eq(clove_screenshot_write(png, pixels, 2, 2, 4, &error), CLOVE_ERR_IO);
+	g_free(error);
+	ck_assert(!g_file_test(png, G_FILE_TEST_EXISTS) && !g_file_test(base, G_FILE_TEST_EXISTS));
+	g_free(base);
+	g_free(ppm);
+	g_free(png);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("view");
+	TCase *tcase = tcase_create("view");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tcase, test_keyboard_lets_no_key_stay);
+	tcase_add_test(tcase, test_keyboard_chord_goes_down_and_up_in_order);
+	tcase_add_loop_test(tcase, test_geometry_places_the_picture, 0, G_N_ELEMENTS(places));
+	tcase_add_test(tcase, test_screenshot_is_whole_or_not_there);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
