@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "client-gtk/failures.h"
 #include "client-gtk/glib-loop.h"
 #include "client-gtk/opening.h"
 #include "common/net/tcp.h"
@@ -186,6 +187,23 @@ START_TEST(test_opening_says_that_nobody_listens)
 }
 END_TEST
 
+START_TEST(test_failure_says_what_why_and_what_next)
+{
+	char *line = clove_failure_sentence(CLOVE_FAILURE_PASSWORD, "wrong or expired", true);
+
+	ck_assert_str_eq(line, "The password was not accepted: Wrong or expired. The password of a "
+			"connection file is good for a short time only: get a new file.");
+	g_free(line);
+	for (int failure = CLOVE_FAILURE_CONNECT; failure <= CLOVE_FAILURE_REFUSED; failure++)
+		for (int is_file = 0; is_file < 2; is_file++) {
+			const struct clove_failure_text *text =
+					clove_failure_text((enum clove_failure)failure, is_file);
+
+			ck_assert(text->title[0] && text->next_step[0] && text->exit != CLOVE_EXIT_OK);
+		}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("opening");
@@ -195,6 +213,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, test_opening_row, 0, G_N_ELEMENTS(cases));
 	tcase_add_test(tcase, test_opening_says_that_nobody_listens);
+	tcase_add_test(tcase, test_failure_says_what_why_and_what_next);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
