@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "client-gtk/geometry.h"
 #include "client-gtk/keyboard.h"
+#include "client-gtk/motion.h"
 #include "client-gtk/screenshot.h"
 
 static void note(void *opaque, bool is_press, uint32_t code)
@@ -120,6 +121,33 @@ START_TEST(test_screenshot_is_whole_or_not_there)
 }
 END_TEST
 
+START_TEST(test_motion_waits_for_acks_and_adds_up)
+{
+	struct clove_motion motion = { 0 }, out;
+
+	ck_assert(!clove_motion_take(&motion, true, &out));
+	for (int i = 0; i < CLOVE_MOTION_WINDOW; i++) {
+		clove_motion_by(&motion, 1, -1);
+		ck_assert(clove_motion_take(&motion, false, &out));
+		ck_assert(out.dx == 1 && out.dy == -1);
+	}
+	clove_motion_by(&motion, 2, 3);
+	clove_motion_by(&motion, INT32_MAX, 3);
+	ck_assert(!clove_motion_take(&motion, false, &out));
+	clove_motion_acked(&motion);
+	ck_assert(clove_motion_take(&motion, false, &out));
+	ck_assert(out.dx == INT32_MAX && out.dy == 6 && motion.unacked == 5);
+	motion.unacked = CLOVE_MOTION_WINDOW;
+	clove_motion_by(&motion, 1, 1);
+	clove_motion_to(&motion, 7, 8);
+	ck_assert(clove_motion_take(&motion, true, &out)); /* before a button, whatever is unacked */
+	ck_assert(out.has_position && !out.has_motion && out.x == 7 && out.y == 8);
+	for (int i = 0; i < 4; i++)
+		clove_motion_acked(&motion);
+	ck_assert_uint_eq(motion.unacked, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("view");
@@ -131,6 +159,7 @@ int main(void)
 	tcase_add_test(tcase, test_keyboard_chord_goes_down_and_up_in_order);
 	tcase_add_loop_test(tcase, test_geometry_places_the_picture, 0, G_N_ELEMENTS(places));
 	tcase_add_test(tcase, test_screenshot_is_whole_or_not_there);
+	tcase_add_test(tcase, test_motion_waits_for_acks_and_adds_up);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
