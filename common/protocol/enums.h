@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* enums.h - the values that fields of messages hold, and the bits of their flags. */
+#ifndef CLOVE_PROTOCOL_ENUMS_H
+#define CLOVE_PROTOCOL_ENUMS_H
+
+/* -- link (spice-wire 3.1); its errors are in common/net/link.h -- */
+
+enum clove_auth_mechanism {
+	CLOVE_AUTH_MECHANISM_SPICE = 1,
+	CLOVE_AUTH_MECHANISM_SASL = 2,
+};
+
+/* -- every channel (6.1) -- */
+
+enum clove_migrate_flag {
+	CLOVE_MIGRATE_NEED_FLUSH = 1,
+	CLOVE_MIGRATE_NEED_DATA_TRANSFER = 2,
+};
+
+enum clove_notify_severity {
+	CLOVE_NOTIFY_SEVERITY_INFO,
+	CLOVE_NOTIFY_SEVERITY_WARN,
+	CLOVE_NOTIFY_SEVERITY_ERROR,
+};
+
+enum clove_notify_visibility {
+	CLOVE_NOTIFY_VISIBILITY_LOW,
+	CLOVE_NOTIFY_VISIBILITY_MEDIUM,
+	CLOVE_NOTIFY_VISIBILITY_HIGH,
+};
+
+enum clove_notify_what {
+	CLOVE_NOTIFY_WHAT_GENERAL,
+};
+
+enum clove_resource_type {
+	CLOVE_RESOURCE_PIXMAP = 1,
+};
+
+/* -- main (7.2) -- */
+
+enum clove_mouse_mode {
+	CLOVE_MOUSE_MODE_SERVER = 1,
+	CLOVE_MOUSE_MODE_CLIENT = 2,
+};
+
+/* -- inputs (10) -- */
+
+enum clove_modifier {
+	CLOVE_MODIFIER_SCROLL_LOCK = 1,
+	CLOVE_MODIFIER_NUM_LOCK = 2,
+	CLOVE_MODIFIER_CAPS_LOCK = 4,
+};
+
+enum clove_button {
+	CLOVE_BUTTON_LEFT = 1,
+	CLOVE_BUTTON_MIDDLE = 2,
+	CLOVE_BUTTON_RIGHT = 3,
+	CLOVE_BUTTON_WHEEL_UP = 4,
+	CLOVE_BUTTON_WHEEL_DOWN = 5,
+	CLOVE_BUTTON_SIDE = 6,
+	CLOVE_BUTTON_EXTRA = 7,
+};
+
+enum clove_button_mask {
+	CLOVE_BUTTON_MASK_LEFT = 0x01,
+	CLOVE_BUTTON_MASK_MIDDLE = 0x02,
+	CLOVE_BUTTON_MASK_RIGHT = 0x04,
+	CLOVE_BUTTON_MASK_WHEEL_UP = 0x08,
+	CLOVE_BUTTON_MASK_WHEEL_DOWN = 0x10,
+	CLOVE_BUTTON_MASK_SIDE = 0x20,
+	CLOVE_BUTTON_MASK_EXTRA = 0x40,
+};
+
+/* -- cursor (11) -- */
+
+enum clove_cursor_flag {
+	CLOVE_CURSOR_FLAG_NONE = 1,       /* no cursor; nothing follows */
+	CLOVE_CURSOR_FLAG_CACHE_ME = 2,
+	CLOVE_CURSOR_FLAG_FROM_CACHE = 4,
+};
+
+enum clove_cursor_type {
+	CLOVE_CURSOR_TYPE_ALPHA = 0,
+	CLOVE_CURSOR_TYPE_MONO = 1,
+	CLOVE_CURSOR_TYPE_COLOR4 = 2,
+	CLOVE_CURSOR_TYPE_COLOR8 = 3,
+	CLOVE_CURSOR_TYPE_COLOR16 = 4,
+	CLOVE_CURSOR_TYPE_COLOR24 = 5,
+	CLOVE_CURSOR_TYPE_COLOR32 = 6,
+};
+
+/* -- display: what draw messages are made of (5.2, 9.4) -- */
+
+enum clove_clip_type {
+	CLOVE_CLIP_NONE = 0,
+	CLOVE_CLIP_RECTS = 1,
+};
+
+enum clove_brush_type {
+	CLOVE_BRUSH_NONE = 0,
+	CLOVE_BRUSH_SOLID = 1,
+	CLOVE_BRUSH_PATTERN = 2,
+};
+
+enum clove_mask_flag {
+	CLOVE_MASK_INVERTED = 1,
+};
+
+/* Exactly one of PUT to INVERS is the operation. */
+enum clove_rop {
+	CLOVE_ROP_INVERS_SRC = 1,
+	CLOVE_ROP_INVERS_BRUSH = 2,
+	CLOVE_ROP_INVERS_DEST = 4,
+	CLOVE_ROP_PUT = 8,
+	CLOVE_ROP_OR = 16,
+	CLOVE_ROP_AND = 32,
+	CLOVE_ROP_XOR = 64,
+	CLOVE_ROP_BLACKNESS = 128,
+	CLOVE_ROP_WHITENESS = 256,
+	CLOVE_ROP_INVERS = 512,
+	CLOVE_ROP_INVERS_RES = 1024,
+};
+
+enum clove_scale {
+	CLOVE_SCALE_INTERPOLATE = 0,
+	CLOVE_SCALE_NEAREST = 1,
+};
+
+enum clove_line_flag {
+	CLOVE_LINE_START_WITH_GAP = 4,
+	CLOVE_LINE_STYLED = 8,
+};
+
+enum clove_path_flag {
+	CLOVE_PATH_BEGIN = 1,
+	CLOVE_PATH_END = 2,
+	CLOVE_PATH_CLOSE = 8,
+	CLOVE_PATH_BEZIER = 16,
+};
+
+enum clove_string_flag {
+	CLOVE_STRING_A1 = 1,
+	CLOVE_STRING_A4 = 2,
+	CLOVE_STRING_A8 = 4,
+	CLOVE_STRING_TOP_DOWN = 8,        /* no renderer honours it */
+};
+
+enum clove_alpha_flag {
+	CLOVE_ALPHA_DEST_HAS_ALPHA = 1,
+	CLOVE_ALPHA_SRC_SURFACE_HAS_ALPHA = 2,
+};
+
+/* Fields of DRAW_COMPOSITE's flags. */
+enum clove_composite {
+	CLOVE_COMPOSITE_OPERATOR_MASK = 0xff,
+	CLOVE_COMPOSITE_SRC_FILTER_SHIFT = 8,   /* 3 bits */
+	CLOVE_COMPOSITE_MASK_FILTER_SHIFT = 11, /* 3 bits */
+	CLOVE_COMPOSITE_SRC_REPEAT_SHIFT = 14,  /* 2 bits */
+	CLOVE_COMPOSITE_MASK_REPEAT_SHIFT = 16, /* 2 bits */
+	CLOVE_COMPOSITE_COMPONENT_ALPHA = 1 << 18,
+	CLOVE_COMPOSITE_HAS_MASK = 1 << 19,
+	CLOVE_COMPOSITE_HAS_SRC_TRANSFORM = 1 << 20,
+	CLOVE_COMPOSITE_HAS_MASK_TRANSFORM = 1 << 21,
+	CLOVE_COMPOSITE_SRC_OPAQUE = 1 << 22,
+	CLOVE_COMPOSITE_MASK_OPAQUE = 1 << 23,
+	CLOVE_COMPOSITE_DEST_OPAQUE = 1 << 24,
+};
+
+/* -- display: images (9.9) -- */
+
+enum clove_image_type {
+	CLOVE_IMAGE_TYPE_BITMAP = 0,
+	CLOVE_IMAGE_TYPE_QUIC = 1,
+	CLOVE_IMAGE_TYPE_LZ_PLT = 100,
+	CLOVE_IMAGE_TYPE_LZ_RGB = 101,
+	CLOVE_IMAGE_TYPE_GLZ_RGB = 102,
+	CLOVE_IMAGE_TYPE_FROM_CACHE = 103,
+	CLOVE_IMAGE_TYPE_SURFACE = 104,
+	CLOVE_IMAGE_TYPE_JPEG = 105,
+	CLOVE_IMAGE_TYPE_FROM_CACHE_LOSSLESS = 106,
+	CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB = 107,
+	CLOVE_IMAGE_TYPE_JPEG_ALPHA = 108,
+	CLOVE_IMAGE_TYPE_LZ4 = 109,
+};
+
+enum clove_image_flag {
+	CLOVE_IMAGE_FLAG_CACHE_ME = 1,
+	CLOVE_IMAGE_FLAG_HIGH_BITS_SET = 2,
+	CLOVE_IMAGE_FLAG_CACHE_REPLACE_ME = 4,
+};
+
+/* The same numbers as enum clove_format of common/codec. */
+enum clove_bitmap_fmt {
+	CLOVE_BITMAP_FMT_1BIT_LE = 1,
+	CLOVE_BITMAP_FMT_1BIT_BE = 2,
+	CLOVE_BITMAP_FMT_4BIT_LE = 3,
+	CLOVE_BITMAP_FMT_4BIT_BE = 4,
+	CLOVE_BITMAP_FMT_8BIT = 5,
+	CLOVE_BITMAP_FMT_16BIT = 6,
+	CLOVE_BITMAP_FMT_24BIT = 7,
+	CLOVE_BITMAP_FMT_32BIT = 8,
+	CLOVE_BITMAP_FMT_RGBA = 9,
+	CLOVE_BITMAP_FMT_8BIT_A = 10,
+};
+
+enum clove_bitmap_flag {
+	CLOVE_BITMAP_FLAG_PAL_CACHE_ME = 1,
+	CLOVE_BITMAP_FLAG_PAL_FROM_CACHE = 2,
+	CLOVE_BITMAP_FLAG_TOP_DOWN = 4,
+};
+
+enum clove_jpeg_alpha_flag {
+	CLOVE_JPEG_ALPHA_TOP_DOWN = 1,
+};
+
+enum clove_image_compression {
+	CLOVE_IMAGE_COMPRESSION_OFF = 1,
+	CLOVE_IMAGE_COMPRESSION_AUTO_GLZ = 2,
+	CLOVE_IMAGE_COMPRESSION_AUTO_LZ = 3,
+	CLOVE_IMAGE_COMPRESSION_QUIC = 4,
+	CLOVE_IMAGE_COMPRESSION_GLZ = 5,
+	CLOVE_IMAGE_COMPRESSION_LZ = 6,
+	CLOVE_IMAGE_COMPRESSION_LZ4 = 7,
+};
+
+/* -- display: surfaces, streams, GL (9.6, 9.8, 9.11) -- */
+
+enum clove_surface_fmt {
+	CLOVE_SURFACE_FMT_1_A = 1,
+	CLOVE_SURFACE_FMT_8_A = 8,
+	CLOVE_SURFACE_FMT_16_555 = 16,
+	CLOVE_SURFACE_FMT_32_XRGB = 32,
+	CLOVE_SURFACE_FMT_16_565 = 80,
+	CLOVE_SURFACE_FMT_32_ARGB = 96,
+};
+
+enum clove_surface_flag {
+	CLOVE_SURFACE_FLAG_PRIMARY = 1,
+	CLOVE_SURFACE_FLAG_STREAMING_MODE = 2,
+};
+
+enum clove_stream_flag {
+	CLOVE_STREAM_TOP_DOWN = 1,
+};
+
+enum clove_video_codec {
+	CLOVE_VIDEO_CODEC_MJPEG = 1,
+	CLOVE_VIDEO_CODEC_VP8 = 2,
+	CLOVE_VIDEO_CODEC_H264 = 3,
+	CLOVE_VIDEO_CODEC_VP9 = 4,
+	CLOVE_VIDEO_CODEC_H265 = 5,
+};
+
+enum clove_gl_scanout_flag {
+	CLOVE_GL_SCANOUT_Y0TOP = 1,
+};
+
+/* -- playback and record (12, 13) -- */
+
+enum clove_audio_mode {
+	CLOVE_AUDIO_MODE_RAW = 1,
+	CLOVE_AUDIO_MODE_CELT = 2,        /* removed everywhere */
+	CLOVE_AUDIO_MODE_OPUS = 3,
+};
+
+enum clove_audio_format {
+	CLOVE_AUDIO_FORMAT_S16 = 1,
+};
+
+/* -- vmc, port, smartcard (14, 15) -- */
+
+enum clove_vmc_compression {
+	CLOVE_VMC_COMPRESSION_NONE = 0,   /* never send it */
+	CLOVE_VMC_COMPRESSION_LZ4 = 1,
+};
+
+enum clove_port_event_type {
+	CLOVE_PORT_EVENT_OPENED = 0,
+	CLOVE_PORT_EVENT_CLOSED = 1,
+	CLOVE_PORT_EVENT_BREAK = 2,
+};
+
+enum clove_smartcard_type {
+	CLOVE_SMARTCARD_INIT = 1,
+	CLOVE_SMARTCARD_ERROR = 2,
+	CLOVE_SMARTCARD_READER_ADD = 3,
+	CLOVE_SMARTCARD_READER_REMOVE = 4,
+	CLOVE_SMARTCARD_ATR = 5,
+	CLOVE_SMARTCARD_CARD_REMOVE = 6,
+	CLOVE_SMARTCARD_APDU = 7,
+	CLOVE_SMARTCARD_FLUSH = 8,
+	CLOVE_SMARTCARD_FLUSH_COMPLETE = 9,
+};
+
+enum clove_smartcard_error_code {
+	CLOVE_SMARTCARD_ERROR_SUCCESS = 0,
+	CLOVE_SMARTCARD_ERROR_GENERAL = 1,
+	CLOVE_SMARTCARD_ERROR_TOO_MANY_READERS = 2,
+	CLOVE_SMARTCARD_ERROR_CARD_INSERTED = 3,
+};
+
+/* -- the guest agent (8); its message types are CLOVE_AGENT_... of agent.def -- */
+
+enum clove_agent_limit {
+	CLOVE_AGENT_PROTOCOL = 1,
+	CLOVE_AGENT_DATA_MOST = 2048,     /* bytes of one AGENT_DATA or chunk */
+	CLOVE_AGENT_HEADER = 20,
+};
+
+enum clove_agent_port {
+	CLOVE_AGENT_PORT_CLIENT = 1,
+	CLOVE_AGENT_PORT_SERVER = 2,
+};
+
+enum clove_agent_monitors_flag {
+	CLOVE_AGENT_MONITORS_USE_POS = 1,
+	CLOVE_AGENT_MONITORS_PHYSICAL_SIZE = 2,
+};
+
+enum clove_agent_reply_error {
+	CLOVE_AGENT_REPLY_SUCCESS = 1,
+	CLOVE_AGENT_REPLY_ERROR = 2,
+};
+
+enum clove_agent_display_flag {
+	CLOVE_AGENT_DISPLAY_DISABLE_WALLPAPER = 1,
+	CLOVE_AGENT_DISPLAY_DISABLE_FONT_SMOOTHING = 2,
+	CLOVE_AGENT_DISPLAY_DISABLE_ANIMATION = 4,
+	CLOVE_AGENT_DISPLAY_SET_COLOR_DEPTH = 8,
+};
+
+enum clove_clipboard_selection {
+	CLOVE_CLIPBOARD_SELECTION_CLIPBOARD = 0,
+	CLOVE_CLIPBOARD_SELECTION_PRIMARY = 1,
+	CLOVE_CLIPBOARD_SELECTION_SECONDARY = 2,
+};
+
+enum clove_clipboard_type {
+	CLOVE_CLIPBOARD_NONE = 0,
+	CLOVE_CLIPBOARD_UTF8_TEXT = 1,
+	CLOVE_CLIPBOARD_PNG = 2,
+	CLOVE_CLIPBOARD_BMP = 3,
+	CLOVE_CLIPBOARD_TIFF = 4,
+	CLOVE_CLIPBOARD_JPEG = 5,
+	CLOVE_CLIPBOARD_FILE_LIST = 6,
+};
+
+enum clove_file_xfer_result {
+	CLOVE_FILE_XFER_CAN_SEND_DATA = 0,
+	CLOVE_FILE_XFER_CANCELLED = 1,
+	CLOVE_FILE_XFER_ERROR = 2,
+	CLOVE_FILE_XFER_SUCCESS = 3,
+	CLOVE_FILE_XFER_NOT_ENOUGH_SPACE = 4,
+	CLOVE_FILE_XFER_SESSION_LOCKED = 5,
+	CLOVE_FILE_XFER_VDAGENT_NOT_CONNECTED = 6,
+	CLOVE_FILE_XFER_DISABLED = 7,
+};
+
+#endif
