@@ -15,7 +15,7 @@ if [ -n "$repository" ]; then
 	git ls-files
 else
 	find . -type f | sed 's,^\./,,'
-fi | grep -Ev '^(tests/golden|tests/fuzz/corpus|build|autom4te.cache|m4/(libtool|lt))' |
+fi | grep -Ev '^(tests/golden|tests/fuzz/corpus|build|_build|_inst|autom4te.cache|m4/(libtool|lt))' |
 	grep -E '\.([ch]|def|sh|ac|am|inc|md|ui|svg|xml|desktop|in|[1-9]|syms)$|^scripts/|^\.ci/|^NEWS$' |
 	grep -Ev '^(configure|aclocal|config\.h|Makefile)(\.in|\.m4)?$|\.(png|log|trs|o|a)$' |
 	while read -r f; do [ -f "$f" ] && [ ! -L "$f" ] && printf '%s\n' "$f" || :; done > "${TMPDIR:-/tmp}/style.$$"

@@ -71,7 +71,8 @@ start() {
 	echo $! > "$dir/pid"
 	for _ in $(seq 100); do
 		if [ -S "$dir/qmp.sock" ] && [ -S "$dir/ch.sock" ]; then
-			echo '{"execute":"qmp_capabilities"}' > "$dir/ev.in"
+			# opened both ways: a QEMU that has ended meanwhile would block this for ever
+			echo '{"execute":"qmp_capabilities"}' 1<> "$dir/ev.in"
 			return 0
 		fi
 		alive || { cat "$dir/qemu.log" >&2; die "QEMU ended at once"; }

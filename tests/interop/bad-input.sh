@@ -61,25 +61,25 @@ fi
 desk_start 1000 800 || give_up "an X server"
 viewer=("$clove_viewer" --exit-on-disconnect --screenshot "$t/never.png")
 free_port
-refuses "viewer: an unknown option" - 'option' "$clove_viewer" --no-such-option
-refuses "viewer: an unknown scheme" - '.' "${viewer[@]}" gopher://127.0.0.1:1
-refuses "viewer: no port" - 'port' "${viewer[@]}" spice://127.0.0.1
-refuses "viewer: a port that is none" - 'port' "${viewer[@]}" spice://127.0.0.1:port
-refuses "viewer: a file that is not there" - '.' "${viewer[@]}" "$t/none.vv"
+refuses "viewer: an unknown option" 1 'option' "$clove_viewer" --no-such-option
+refuses "viewer: an unknown scheme" 2 'spice://' "${viewer[@]}" gopher://127.0.0.1:1
+refuses "viewer: no port" 2 'port' "${viewer[@]}" spice://127.0.0.1
+refuses "viewer: a port that is none" 2 'port' "${viewer[@]}" spice://127.0.0.1:port
+refuses "viewer: a file that is not there" 2 'no file' "${viewer[@]}" "$t/none.vv"
 printf '\0\1\2nonsense' > "$t/nonsense.vv"
-refuses "viewer: a file of nonsense" - '.' "${viewer[@]}" "$t/nonsense.vv"
+refuses "viewer: a file of nonsense" 2 'connection file' "${viewer[@]}" "$t/nonsense.vv"
 echo '[other]' > "$t/other.vv"
-refuses "viewer: a file of another kind" - '.' "${viewer[@]}" "$t/other.vv"
+refuses "viewer: a file of another kind" 2 'virt-viewer' "${viewer[@]}" "$t/other.vv"
 write_vv "$t/badca.vv" host=127.0.0.1 tls-port="$port" ca=nonsense
 refuses "viewer: a CA that is none" - 'CA|certificate|authority' "${viewer[@]}" "$t/badca.vv"
-refuses "viewer: nobody listens" - 'refused|connect' "${viewer[@]}" "spice://127.0.0.1:$port"
-refuses "viewer: a server that is not SPICE" - 'SPICE' "${viewer[@]}" "spice://127.0.0.1:$taken"
+refuses "viewer: nobody listens" 3 'cannot be reached' "${viewer[@]}" "spice://127.0.0.1:$port"
+refuses "viewer: a server that is not SPICE" 3 'not a SPICE server' "${viewer[@]}" "spice://127.0.0.1:$taken"
 free_port
 socat "TCP-LISTEN:$port,bind=127.0.0.1,fork" SYSTEM:'true' 2>/dev/null &
 desk_remember $!
 for _ in {1..50}; do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break; sleep 0.05; done
-refuses "viewer: a server that closes early" - 'closed|ended|lost' "${viewer[@]}" "spice://127.0.0.1:$port"
-refuses "viewer: a unix socket that is not there" - '.' "${viewer[@]}" "spice+unix://$t/none.sock"
+refuses "viewer: a server that closes early" 3 'closed the connection' "${viewer[@]}" "spice://127.0.0.1:$port"
+refuses "viewer: a unix socket that is not there" 3 'reached|no such file' "${viewer[@]}" "spice+unix://$t/none.sock"
 
 # A real server, and certificates and passwords that are not its own.
 free_port
@@ -90,11 +90,11 @@ guests+=(g)
 vv() { write_vv "$t/real.vv" host=127.0.0.1 tls-port="$port" "$@"; }
 good=$(pem_line "$t/pki/ca-cert.pem") wrong=$(pem_line "$t/other/ca-cert.pem")
 vv password=right ca="$wrong" host-subject="O=Clove,CN=localhost"
-refuses "viewer: an unknown CA" - 'CA|authority|trust|certificate' "${viewer[@]}" "$t/real.vv"
+refuses "viewer: an unknown CA" 4 'CA|authority|trust|certificate' "${viewer[@]}" "$t/real.vv"
 vv password=right ca="$good" host-subject="O=Clove,CN=elsewhere"
-refuses "viewer: a wrong subject" - 'subject' "${viewer[@]}" "$t/real.vv"
+refuses "viewer: a wrong subject" 4 'subject' "${viewer[@]}" "$t/real.vv"
 vv password=wrong ca="$good" host-subject="O=Clove,CN=localhost"
-refuses "viewer: a wrong password in a file" - 'new file' "${viewer[@]}" "$t/real.vv"
-refuses "viewer: TLS server, plain address" - '.' "${viewer[@]}" "spice://127.0.0.1:$port"
+refuses "viewer: a wrong password in a file" 5 'new file' "${viewer[@]}" "$t/real.vv"
+refuses "viewer: TLS server, plain address" 3 'closed|TLS' "${viewer[@]}" "spice://127.0.0.1:$port"
 [ ! -e "$t/never.png" ] && pass "viewer: no picture was written" || fail "viewer: no picture was written" "there is one"
 check "the server is still there" guest alive "$t/g"

@@ -56,6 +56,8 @@ boot() { # ours|stock NAME QEMU-ARG...
 
 	guests+=("$name")
 	[ "$whose" = stock ] || need_ours
+	[ -n "${GUEST_INITRD:-}" ] || GUEST_INITRD=$(guest_initrd) || give_up "a guest to boot"
+	export GUEST_INITRD
 	GUEST_LIBDIR=$([ "$whose" = stock ] || echo "$ours") guest boot "$t/$name" "$@" ||
 		give_up "$name: the guest boots" "$(tail -n 3 "$t/$name/qemu.log" | tr '\n' ' ')"
 	loaded=$(realpath "$(guest_library "$t/$name")") || loaded=none
