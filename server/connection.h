@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include "common/net/channel.h"
 #include "common/net/link.h"
 #include "common/net/stream.h"
@@ -16,8 +17,10 @@ struct SpiceChannelEventInfo;
 struct clove_connection {
 	struct clove_stream *stream;           /* owned; taken by the channel (then NULL) */
 	struct clove_link_info info;           /* what the client asked for, its capabilities */
-	bool mini_header;
+	bool mini_header, is_tls;
 	struct clove_buf early;                /* bytes that came behind the handshake */
+	struct sockaddr_storage local, peer;   /* for QEMU's list of clients */
+	socklen_t local_len, peer_len;
 	struct SpiceChannelEventInfo *event;   /* main thread only; QEMU compares its address */
 	struct clove_connection *next;
 };
