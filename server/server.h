@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "common/net/tcp.h"
 #include "common/util/list.h"
 #include "common/util/loop.h"
 #include "common/util/mailbox.h"
@@ -38,14 +39,19 @@ struct clove_server_options {
 	int security[CLOVE_CHANNEL_TYPES]; /* 0: the default */
 };
 
-/* One QXL interface; behind QXLInstance.st. */
-struct QXLState {
+/* One QXL interface, its display and cursor channels of the same number. */
+struct clove_head {
 	struct clove_list link;
-	struct SpiceServer *server;
 	QXLInstance *qxl;
 	struct clove_worker *worker;
 	int width, height;               /* of the primary; 0 x 0: none */
-	bool allows_client_mouse;
+};
+
+/* Before the first vm_start displays rest already, and char devices do not yet. */
+enum clove_vm_state {
+	CLOVE_VM_NEW,
+	CLOVE_VM_RUNNING,
+	CLOVE_VM_STOPPED,
 };
 
 struct SpiceServer {
@@ -58,19 +64,22 @@ struct SpiceServer {
 	struct clove_mailbox *mail;
 	struct clove_network *network;
 	char *unix_path;                 /* to be removed at the end */
-	bool is_vm_running;
+	enum clove_vm_state vm_state;
+	bool is_noauth_chosen;           /* expiring a password that nobody asks for locks no one out */
 
 	struct clove_list clients;       /* struct clove_client.link, the oldest first */
 	unsigned int n_clients;
-	struct clove_timer *mouse_timer; /* a change of the mouse mode settles before clients hear of it */
-	int mouse_mode;                  /* CLOVE_MOUSE_MODE_* that clients have been told */
+	int mouse_mode;                  /* CLOVE_MOUSE_MODE_* */
+	unsigned int mouse_modes_told;   /* those that may be, as clients know them */
+	bool allows_client_mouse;        /* by the guest's last word: a primary's mouse_mode */
 
 	SpiceKbdInstance *keyboard;
 	SpiceMouseInstance *mouse;
 	SpiceTabletInstance *tablet;
 	SpiceMigrateInstance *migration;
-	int leds;
-	struct clove_list qxls;          /* struct QXLState.link */
+	int leds;                        /* CLOVE_MODIFIER_*, as the guest last had them */
+	struct clove_list heads;         /* struct clove_head.link, the oldest first */
+	unsigned int n_heads;
 	struct clove_list char_devices;  /* char-device.c's */
 	struct clove_list audio;         /* audio.c's */
 	struct clove_migrate *migrate;   /* migrate.c's */
@@ -95,5 +104,37 @@ void clove_migrate_fini(struct SpiceServer *server);
 
 /* The policy has changed: links from now on follow it. */
 void clove_server_policy_changed(struct SpiceServer *server);
+
+/* A channel comes or goes: links follow, and clients are told of a new one. -1 if there are too many. */
+int clove_server_offer(struct SpiceServer *server, const struct clove_offer *offer);
+void clove_server_withdraw(struct SpiceServer *server, uint8_t type, uint8_t id);
+
+/* Pointer positions are allowed, or asked for, or no more: clients, tablet and workers follow. */
+unsigned int clove_server_mouse_modes(const struct SpiceServer *server); /* CLOVE_MOUSE_MODE_* that may be */
+void clove_server_set_mouse_mode(struct SpiceServer *server, int mode);
+void clove_server_update_mouse(struct SpiceServer *server);
+
+/* The VMM hears of a connection: 1 connected, 2 initialized, 3 disconnected; the last also frees it. */
+void clove_server_event(struct SpiceServer *server, int event, struct clove_connection *conn);
+
+/* The sockets that the options ask for (listen.c); false with the reason logged. */
+bool clove_server_listen(struct SpiceServer *server);
+
+/* The network thread, which the first listener or adopted socket starts. NULL: no memory or threads. */
+struct clove_network *clove_server_network(struct SpiceServer *server);
+
+/* All of them. */
+void clove_server_drop_clients(struct SpiceServer *server);
+/* A client's last word: its last event has been given. */
+void clove_server_client_gone(struct SpiceServer *server);
+
+/* The VMM's interfaces (interfaces.c): 0, or -1 with the reason logged. */
+int clove_server_attach(struct SpiceServer *server, SpiceBaseInstance *instance);
+int clove_server_detach(SpiceBaseInstance *instance);
+/* At the server's end. */
+void clove_server_detach_all(struct SpiceServer *server);
+
+/* The event for a socket that the VMM gave, whose addresses its own thread fills in. */
+void clove_connection_addresses(struct clove_connection *conn, int fd);
 
 #endif

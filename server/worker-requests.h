@@ -43,6 +43,8 @@ struct clove_request {
 
 /* The instance's worker; NULL before add_interface and after remove_interface. */
 struct clove_worker *clove_worker_of(const QXLInstance *qxl);
+/* Whose it is: as given to clove_worker_new. */
+void *clove_worker_server(const struct clove_worker *worker);
 
 /* Returns when it is done. */
 void clove_worker_call(struct clove_worker *worker, struct clove_request *request);

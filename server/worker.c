@@ -776,6 +776,11 @@ struct clove_worker *clove_worker_of(const QXLInstance *qxl)
 	return (struct clove_worker *)qxl->st;
 }
 
+void *clove_worker_server(const struct clove_worker *worker)
+{
+	return worker->server;
+}
+
 void clove_worker_call(struct clove_worker *worker, struct clove_request *request)
 {
 	if (!clove_mailbox_call(worker->mail, run_request, request))
