@@ -10,6 +10,7 @@
 #include "common/net/ticket.h"
 #include "common/net/tls.h"
 #include "common/protocol/caps.h"
+#include "common/protocol/enums.h"
 #include "common/protocol/messages.h"
 #include "server/connection.h"
 
