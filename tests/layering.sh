@@ -22,7 +22,7 @@ server          | common/ include/ server/                                 | gli
 client-gtk      | common/ usb/ usbredir/ client-gtk/                       |
 vmm-glue/ehci   | common/util/ usb/ vmm-glue/                              | glib gio gtk gdk libusb sys/socket.h pthread.h
 vmm-glue        | common/ usb/ usbredir/ vmm-glue/                         | glib gio gtk gdk
-include         | include/                                                 | glib gio gtk gdk libusb openssl pixman
+include         | include/ spice/                                            | glib gio gtk gdk libusb openssl pixman
 '
 
 # The first row whose room holds the file; tests/ and bench/ have none and may include all.
