@@ -489,6 +489,10 @@ static bool dispatch_subs(struct clove_channel *channel, struct clove_bytes body
 				body.len - offset - MINI_HEADER };
 		enum clove_err err = id == CLOVE_LIST ? CLOVE_ERR_STATE : handle(channel, id, sub);
 
+		if (err == CLOVE_ERR_AGAIN && channel->is_paused) {
+			channel->subs_done--;
+			return false;
+		}
 		if (!handled(channel, id, sub.len, err))
 			return false;
 	}
@@ -515,7 +519,12 @@ static bool dispatch(struct clove_channel *channel, const struct frame *frame)
 		return false;
 	if (channel->is_closed)
 		return false;
-	return handled(channel, frame->id, frame->body.len, handle(channel, frame->id, frame->body));
+
+	enum clove_err err = handle(channel, frame->id, frame->body);
+
+	if (err == CLOVE_ERR_AGAIN && channel->is_paused)
+		return false;
+	return handled(channel, frame->id, frame->body.len, err);
 }
 
 static uint32_t body_limit(struct clove_channel *channel, uint16_t id)

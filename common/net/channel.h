@@ -18,7 +18,8 @@
 #include "common/util/loop.h"
 
 /* Anything but CLOVE_OK closes the channel (server), or is logged (client); a client that cannot go
- * on calls clove_channel_close(). A known message without a handler is ignored. */
+ * on calls clove_channel_close(). A known message without a handler is ignored. A handler that pauses the
+ * channel and says CLOVE_ERR_AGAIN gets the same message anew after clove_channel_resume(). */
 typedef enum clove_err (*clove_handler_fn)(void *channel, const void *message);
 
 struct clove_handler {
