@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* image-decode.h - an image of a message becomes pixels, whatever its type. */
+#ifndef CLOVE_CLIENT_GTK_IMAGE_DECODE_H
+#define CLOVE_CLIENT_GTK_IMAGE_DECODE_H
+
+#include "client-gtk/image-cache.h"
+#include "common/codec/glz.h"
+#include "common/protocol/messages.h"
+
+/* The palettes that a server told one display channel to keep. */
+enum { CLOVE_PALETTES = 128, CLOVE_PALETTE_ENTRIES = 256 };
+
+struct clove_palettes {
+	struct {
+		uint64_t unique;
+		uint32_t entries[CLOVE_PALETTE_ENTRIES];
+	} *slots;                 /* allocated with the first */
+	unsigned int count, next; /* next: which goes when all are taken */
+};
+
+void clove_palettes_fini(struct clove_palettes *palettes);
+void clove_palettes_clear(struct clove_palettes *palettes);
+void clove_palettes_remove(struct clove_palettes *palettes, uint64_t unique);
+
+/* Pixels in all that one image may have. */
+#define CLOVE_IMAGE_PIXELS_MAX ((int64_t)1 << 26)
+
+/* Decodes all types but FROM_CACHE, FROM_CACHE_LOSSLESS and SURFACE (CLOVE_ERR_UNSUPPORTED). The
+ * picture is the caller's; unless `is_kept` it may borrow the message's bytes.
+ * CLOVE_ERR_AGAIN: a GLZ image that refers to one that another channel has yet to decode; with
+ * `is_last_try` that is an error. After any other error with a GLZ image, a black one stands in the
+ * dictionary for it. */
+CLOVE_CHECKED enum clove_err clove_image_decode(const struct clove_image *image,
+		struct clove_palettes *palettes, struct clove_glz_dictionary *dictionary, bool is_kept,
+		bool is_last_try, struct clove_picture **picture);
+
+#endif
