@@ -66,6 +66,9 @@ struct clove_network *clove_network_new(struct clove_mailbox *server_mail, void 
  * Events may still lie in the mailbox afterwards. NULL is fine. */
 void clove_network_free(struct clove_network *network);
 
+/* For tests, before the first link: CLOVE_LINK_DEADLINE_MS is long to wait for. */
+void clove_network_set_deadline(struct clove_network *network, uint32_t ms);
+
 /* Certificates for TLS listeners and adopted TLS connections. */
 void clove_network_set_tls(struct clove_network *network, struct clove_tls *take_tls);
 
