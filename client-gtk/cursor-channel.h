@@ -12,13 +12,11 @@
 struct clove_cursor_channel;
 
 /* A pointer as ARGB: B G R A, premultiplied, top row first, rows without padding. Pixels that invert the
- * screen are black inside a white outline (or the other way round where the shape is otherwise black):
- * no desktop can show them. */
+ * screen are black inside a white outline: no desktop can show them. */
 struct clove_cursor_shape {
 	const uint8_t *pixels;    /* borrowed for the call */
 	int32_t width, height;    /* at least 1 */
 	int32_t hot_x, hot_y;     /* inside the shape */
-	bool has_inversion;
 };
 
 /* Any may be NULL. The channel may be freed inside `closed` alone. */
@@ -29,7 +27,7 @@ struct clove_cursor_events {
 	void (*moved)(void *opaque, int32_t x, int32_t y);
 	/* HIDE, or a SET or INIT that is not visible: false. A MOVE shows it again. */
 	void (*visible)(void *opaque, bool is_visible);
-	/* Nothing is known of the guest's pointer (any longer): show the desktop's own. */
+	/* Nothing is known of the guest's pointer, or no longer: show the desktop's own. */
 	void (*reset)(void *opaque);
 	/* The connection is over. The last event; the channel stays until the owner frees it. */
 	void (*closed)(void *opaque, enum clove_err err);
