@@ -82,7 +82,7 @@ struct SpiceServer {
 	unsigned int n_heads;
 	struct clove_list char_devices;  /* char-device.c's */
 	struct clove_list audio;         /* audio.c's */
-	struct clove_migrate *migrate;   /* migrate.c's */
+	struct clove_migration *migrate; /* migrate.c's */
 	char *video_codecs;              /* as the VMM wrote them */
 };
 
