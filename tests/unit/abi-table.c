@@ -30,7 +30,7 @@ static const struct abi_row rows[] = {
 #include "tests/unit/abi-names.h"
 };
 
-/* Three puts for two takes, so that it is empty, full and half full, and both sides wait. */
+/* Takes prevail first and puts then, so that it is empty and full, and both sides wait. */
 static void ring(uint32_t trace[])
 {
 	static QXLReleaseRing r;
@@ -39,7 +39,7 @@ static void ring(uint32_t trace[])
 	for (uint32_t i = 0; i < ABI_RING_STEPS; i++) {
 		int tells = 2, waits = 2;
 
-		if (i % 5 < 3) {
+		if (i % 5 < (i < 20 ? 2 : 4)) {
 			SPICE_RING_PROD_WAIT(&r, waits);
 			if (!waits) {
 				*SPICE_RING_PROD_ITEM(&r) = i;

@@ -21,7 +21,7 @@ struct abi_table {
 	/* Plays a row of puts and takes on a ring: its counters and answers after each. */
 	void (*ring)(uint32_t trace[]);
 };
-enum { ABI_RING_STEPS = 48, ABI_RING_WORDS = 6 };
+enum { ABI_RING_STEPS = 60, ABI_RING_WORDS = 6 };
 
 const struct abi_table *abi_table_ours(void);
 const struct abi_table *abi_table_peer(void);
