@@ -2,6 +2,8 @@
 # What the commands in this folder share: where things are, packages, the build.
 # Sourced by bash; the caller has set `top` to the root of the source tree.
 cache=${CLOVE_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/clove}
+# a desk of its own moves XDG_CACHE_HOME
+export CLOVE_CACHE=$cache
 jobs=${CLOVE_JOBS:-$(nproc)}
 
 say() { printf '%s\n' "$*"; }

@@ -112,10 +112,13 @@ guest_initrd() {
 	kernel=$("$top/scripts/guest/kernel.sh") || return 1
 	name=$cache/guest-$( (echo "$kernel"; cat "$top"/scripts/guest/{mkguest.sh,init,prompt,screen,*.c}) |
 		sha256sum | head -c 16).cpio.gz
-	if [ ! -s "$name" ]; then
-		rm -f "$cache"/guest-*.cpio.gz
-		"$top/scripts/guest/mkguest.sh" "$name" >&2 || return 1
-	fi
+	(
+		flock 8
+		[ ! -s "$name" ] || exit 0
+		# not today's: another tree's tests may be about to boot it
+		find "$cache" -maxdepth 1 -name 'guest-*.cpio.gz' -mtime +0 -delete
+		"$top/scripts/guest/mkguest.sh" "$name" >&2
+	) 8>"$cache/guest.lock" || return 1
 	echo "$name"
 }
 

@@ -48,24 +48,34 @@ clove_viewer=${VIEWER:-$(find "$build" -name clove-viewer -type f -perm -u+x ! -
 need_ours() { [ -n "$ours" ] || give_up "this test needs the built libspice-server.so.1" "none in $build"; }
 need_viewer() { [ -n "$clove_viewer" ] || give_up "this test needs the built clove-viewer" "none in $build"; }
 
-# Boot a guest and assert which library serves it: ours, or stock (the distribution's, or
-# for the QEMU that qemu11.sh unpacked, the one it brought).
-boot() { # ours|stock NAME QEMU-ARG...
+# Start QEMU and assert which library serves it: ours, or stock (the distribution's, or for
+# the QEMU that qemu11.sh unpacked, the one it brought).
+launch() { # ours|stock NAME QEMU-ARG...
 	local whose=$1 name=$2 loaded
 	shift 2
 
 	guests+=("$name")
 	[ "$whose" = stock ] || need_ours
-	[ -n "${GUEST_INITRD:-}" ] || GUEST_INITRD=$(guest_initrd) || give_up "a guest to boot"
-	export GUEST_INITRD
-	GUEST_LIBDIR=$([ "$whose" = stock ] || echo "$ours") guest boot "$t/$name" "$@" ||
-		give_up "$name: the guest boots" "$(tail -n 3 "$t/$name/qemu.log" | tr '\n' ' ')"
+	GUEST_LIBDIR=$([ "$whose" = stock ] || echo "$ours") guest start "$t/$name" "$@" ||
+		give_up "$name: QEMU starts" "$(tail -n 3 "$t/$name/qemu.log" | tr '\n' ' ')"
 	loaded=$(realpath "$(guest_library "$t/$name")") || loaded=none
 	case $whose in
 	ours) [ "$loaded" = "$(realpath "$ours/libspice-server.so.1")" ] ;;
 	stock) [[ $loaded != none && $loaded != "$build"/* ]] ;;
 	esac && pass "$name: QEMU runs on $whose: $loaded" || give_up "$name: QEMU runs on $whose" "$loaded"
 }
+
+# The same with a Linux guest in it, up to its prompt.
+boot() { # ours|stock NAME QEMU-ARG...
+	[ -n "${GUEST_INITRD:-}" ] || GUEST_INITRD=$(guest_initrd) || give_up "a guest to boot"
+	export GUEST_INITRD
+	launch "$@"
+	guest wait "$t/$2" "${GUEST_BOOT_LIMIT:-100}" ||
+		give_up "$2: the guest boots" "$(tail -n 3 "$t/$2/qemu.log" | tr '\n' ' ')"
+}
+
+# Nothing in QEMU's log is an accident.
+quiet() { ! grep -iE 'abort|assert|segfault|double free|sanitizer|runtime error' "$t/$1/qemu.log"; } # NAME
 
 ends() { # PID [SECONDS]: true once it has ended by itself
 	local end=$((SECONDS + ${2:-10}))

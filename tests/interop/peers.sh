@@ -75,4 +75,4 @@ fi
 check "QEMU is still there" guest alive "$t/g"
 guest qmp "$t/g" '{"execute":"quit"}' >/dev/null
 check "quit: QEMU ends" guest waitexit "$t/g" 10
-check "quit: and says nothing bad" bash -c '! grep -iE "abort|assert|segfault|double free|sanitizer" "$1"' - "$t/g/qemu.log"
+check "quit: and says nothing bad" quiet g

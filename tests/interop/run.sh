@@ -8,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 only=${1:-.}
 tests='
 bad-input.sh
+access.sh
 peers.sh std
 peers.sh qxl
 peers.sh virtio
