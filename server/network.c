@@ -12,6 +12,7 @@
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -285,20 +286,31 @@ static const char *step_name(const struct link *link)
 	return link->is_answered ? "ticket" : "link message";
 }
 
+static void log_failure(const struct link *link, const char *why)
+{
+	const struct clove_link_info *info = &link->handshake.info;
+	const char *peer = link->stream ? link->stream->peer : "a connection";
+	const char *name = clove_channel_type_name(info->channel_type);
+	char channel[64] = "";
+
+	if (name)
+		snprintf(channel, sizeof channel, " for channel %s %u", name, info->channel_id);
+	else if (info->channel_type)
+		snprintf(channel, sizeof channel, " for a channel of type %u", info->channel_type);
+	/* Clients try the plain port first; this is how they learn. */
+	if (link->handshake.error == CLOVE_LINK_NEED_SECURED)
+		clove_log_limited(INFO, "link", "%s: %s%s: %s", peer, step_name(link), channel, why);
+	else
+		clove_log_limited(WARN, "link", "%s: %s%s: %s", peer, step_name(link), channel, why);
+}
+
 /* Over before it was linked. The link is gone afterwards. */
 static void fail(struct link *link, const char *why)
 {
 	struct clove_network *network = link->network;
 	struct clove_connection *conn = link->conn;
-	const struct clove_link_info *info = &link->handshake.info;
-	const char *channel = clove_channel_type_name(info->channel_type);
-	const char *peer = link->stream ? link->stream->peer : "a connection";
 
-	if (info->channel_type)
-		clove_log_limited(WARN, "link", "%s: %s for channel %s %u: %s", peer, step_name(link),
-				channel ? channel : "of an unknown type", info->channel_id, why);
-	else
-		clove_log_limited(WARN, "link", "%s: %s: %s", peer, step_name(link), why);
+	log_failure(link, why);
 	clove_watch_remove(network->loop, link->watch);
 	link->watch = NULL;
 	clove_stream_free(link->stream);
@@ -676,23 +688,26 @@ static void start(struct clove_network *network, struct clove_connection *conn, 
 	advance(link);
 }
 
+/* QEMU lists both addresses. False if the connection was reset already. */
+static bool find_addresses(int fd, struct clove_connection *conn)
+{
+	conn->local_len = sizeof conn->local;
+	conn->peer_len = sizeof conn->peer;
+	return getsockname(fd, (struct sockaddr *)&conn->local, &conn->local_len) == 0 &&
+			getpeername(fd, (struct sockaddr *)&conn->peer, &conn->peer_len) == 0;
+}
+
 /* `peer` is a use of it. */
 static void serve(struct clove_network *network, int fd, struct clove_peer *peer, bool is_tls)
 {
 	struct clove_connection *conn = calloc(1, sizeof *conn);
 
-	if (conn) {
+	if (conn && find_addresses(fd, conn)) {
 		conn->is_tls = is_tls;
-		conn->local_len = sizeof conn->local;
-		conn->peer_len = sizeof conn->peer;
-		if (getsockname(fd, (struct sockaddr *)&conn->local, &conn->local_len) < 0)
-			conn->local_len = 0;
-		if (getpeername(fd, (struct sockaddr *)&conn->peer, &conn->peer_len) < 0)
-			conn->peer_len = 0;
-	}
-	if (conn && tell(network, network->events->accepted, conn)) {
-		start(network, conn, fd, peer, true, false);
-		return;
+		if (tell(network, network->events->accepted, conn)) {
+			start(network, conn, fd, peer, true, false);
+			return;
+		}
 	}
 	free(conn);
 	close(fd);
@@ -729,12 +744,10 @@ static void welcome(struct clove_network *network, int fd, bool is_tls)
 {
 	struct sockaddr_storage address = { 0 };
 	socklen_t len = sizeof address;
+	struct clove_peer *peer = NULL;
 
-	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0)
-		address.ss_family = AF_UNSPEC;
-
-	struct clove_peer *peer = clove_peers_use(&network->peers, &address);
-
+	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0)
+		peer = clove_peers_use(&network->peers, &address);
 	if (!peer)
 		close(fd);
 	else if (!peer->waiting && has_place(network, peer))
