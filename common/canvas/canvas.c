@@ -358,13 +358,10 @@ static void alpha_row(struct clove_pen *pen, int32_t x, int32_t y, int32_t n, co
 	clove_surface_from_argb(pen->row, format, n, pen->t);
 }
 
-/* COPY_BITS is a copy from a snapshot of the surface at another place. */
-static void bits_row(struct clove_pen *pen, int32_t x, int32_t y, int32_t n, const uint8_t **words)
+void clove_composed_row(struct clove_pen *pen, int32_t x, int32_t y, int32_t n, const uint8_t **words)
 {
-	const struct clove_pixels *bits = &pen->src.pixels;
-
 	(void)n;
-	*words = bits->data + (ptrdiff_t)(y - pen->cover.y1) * bits->stride +
+	*words = pen->composed.data + (ptrdiff_t)(y - pen->cover.y1) * pen->composed.stride +
 			(size_t)(x - pen->cover.x1) * pen->bpp;
 }
 
@@ -384,16 +381,16 @@ static bool clamp_box(const struct clove_canvas *canvas, int64_t left, int64_t t
 	return box->x1 < box->x2 && box->y1 < box->y2;
 }
 
-static void intersect(pixman_region32_t *region, const struct clove_canvas *canvas, int64_t left, int64_t top,
-		int64_t right, int64_t bottom)
+void clove_canvas_intersect(pixman_region32_t *result, const pixman_region32_t *region,
+		const struct clove_canvas *canvas, int64_t left, int64_t top, int64_t right, int64_t bottom)
 {
 	pixman_box32_t box;
 
 	if (clamp_box(canvas, left, top, right, bottom, &box))
-		pixman_region32_intersect_rect(region, region, box.x1, box.y1,
+		pixman_region32_intersect_rect(result, (pixman_region32_t *)(uintptr_t)region, box.x1, box.y1,
 				(unsigned int)(box.x2 - box.x1), (unsigned int)(box.y2 - box.y1));
 	else
-		pixman_region32_clear(region);
+		pixman_region32_clear(result);
 }
 
 enum clove_err clove_canvas_clip(const struct clove_clip *clip, const struct clove_canvas *canvas,
@@ -429,7 +426,8 @@ static void limit_to_source(const struct clove_pen *pen, pixman_region32_t *regi
 	int64_t y = (int64_t)pen->d->box.y1 - pen->d->src_area.y1;
 
 	if (!pen->is_scaled)
-		intersect(region, pen->target, x, y, x + pen->src.pixels.width, y + pen->src.pixels.height);
+		clove_canvas_intersect(region, region, pen->target, x, y, x + pen->src.pixels.width,
+				y + pen->src.pixels.height);
 }
 
 void clove_canvas_read(const struct clove_canvas *canvas, int32_t x, int32_t y, int32_t n, uint32_t *argb)
@@ -516,6 +514,7 @@ static enum clove_err draw_alpha(struct clove_pen *pen, pixman_region32_t *regio
 	return CLOVE_OK;
 }
 
+/* A copy from a snapshot of the surface at another place. */
 static enum clove_err draw_copy_bits(struct clove_pen *pen, pixman_region32_t *region)
 {
 	const struct clove_drawing *d = pen->d;
@@ -525,7 +524,8 @@ static enum clove_err draw_copy_bits(struct clove_pen *pen, pixman_region32_t *r
 		pixman_region32_clear(region);
 		return CLOVE_OK;
 	}
-	intersect(region, pen->target, dx, dy, dx + pen->target->width, dy + pen->target->height);
+	clove_canvas_intersect(region, region, pen->target, dx, dy, dx + pen->target->width,
+			dy + pen->target->height);
 	if (!pixman_region32_not_empty(region))
 		return CLOVE_OK;
 	pen->cover = *pixman_region32_extents(region);
@@ -539,13 +539,13 @@ static enum clove_err draw_copy_bits(struct clove_pen *pen, pixman_region32_t *r
 	for (int32_t y = 0; y < height; y++)
 		memcpy(snapshot + (size_t)y * row, clove_canvas_at(pen->target, pen->bpp,
 				(int32_t)(pen->cover.x1 - dx), (int32_t)(pen->cover.y1 + y - dy)), row);
-	pen->src.own = snapshot;
-	pen->src.pixels = (struct clove_pixels){ .data = snapshot, .stride = (ptrdiff_t)row };
-	clove_pen_draw(pen, region, bits_row);
+	pen->composed = (struct clove_pixels){ .data = snapshot, .stride = (ptrdiff_t)row };
+	clove_pen_draw(pen, region, clove_composed_row);
+	free(snapshot);
 	return CLOVE_OK;
 }
 
-enum { HAS_SRC = 1, HAS_BRUSH = 2, HAS_MASK = 4, HAS_COLOURS = 8 };
+enum { HAS_SRC = 1, HAS_BRUSH = 2, HAS_MASK = 4, HAS_COLOURS = 8, HAS_BACK = 16, HAS_PLAIN_SRC = 32 };
 
 static const struct {
 	enum clove_err (*draw)(struct clove_pen *pen, pixman_region32_t *region);
@@ -561,7 +561,10 @@ static const struct {
 	[CLOVE_DRAW_INVERS] =      { draw_const,       HAS_MASK },
 	[CLOVE_DRAW_ROP3] =        { draw_rop3,        HAS_SRC | HAS_BRUSH | HAS_MASK },
 	[CLOVE_DRAW_TRANSPARENT] = { draw_transparent, HAS_SRC },
+	[CLOVE_DRAW_STROKE] =      { clove_stroke_draw, HAS_BRUSH },
+	[CLOVE_DRAW_TEXT] =        { clove_text_draw,  HAS_BRUSH | HAS_BACK | HAS_COLOURS },
 	[CLOVE_DRAW_ALPHA_BLEND] = { draw_alpha,       HAS_SRC | HAS_COLOURS },
+	[CLOVE_DRAW_COMPOSITE] =   { clove_composite_draw, HAS_PLAIN_SRC },
 };
 
 bool clove_canvas_can(enum clove_draw type)
@@ -632,8 +635,15 @@ static enum clove_err open_pen(struct clove_pen *pen, const pixman_box32_t *exte
 		err = open_source(pen);
 	if (!err && has & HAS_BRUSH && pen->d->brush.type == CLOVE_BRUSH_PATTERN)
 		err = clove_words_init(&pen->pattern, &pen->d->brush.pattern, pen->target);
+	if (!err && has & HAS_BACK && pen->d->back.type == CLOVE_BRUSH_PATTERN)
+		err = clove_words_init(&pen->back, &pen->d->back.pattern, pen->target);
 	if (!err && has & HAS_MASK)
 		err = open_mask(pen);
+	if (!err && has & HAS_PLAIN_SRC) {
+		err = clove_words_init(&pen->src, &pen->d->src, pen->target);
+		if (!err && pen->d->composite_mask.kind != CLOVE_CANVAS_NO_IMAGE)
+			err = clove_words_init(&pen->pattern, &pen->d->composite_mask, pen->target);
+	}
 	return err;
 }
 
@@ -666,6 +676,7 @@ enum clove_err clove_canvas_draw(const struct clove_canvas *target, const struct
 	free(pen.t);
 	clove_words_fini(&pen.src);
 	clove_words_fini(&pen.pattern);
+	clove_words_fini(&pen.back);
 	pixman_region32_fini(&region);
 	return err;
 }

@@ -15,14 +15,17 @@ struct clove_pen {
 	const struct clove_canvas *target;
 	const struct clove_drawing *d;
 	size_t bpp;
-	struct clove_words src, pattern;
+	struct clove_words src, pattern;  /* COMPOSITE: pattern is the mask */
+	struct clove_words back;          /* TEXT */
 	struct clove_pixels mask;         /* A8: bits of a surface */
 	bool has_mask;
 	bool is_scaled;
 	uint8_t *row, *brush;             /* as wide as the region may be */
 	uint32_t *s, *t;                  /* the same, as colours */
-	const uint8_t *coverage;          /* TEXT: of `cover`, rows of its width */
-	pixman_box32_t cover;
+	pixman_box32_t cover;             /* what was made beforehand, and where it lies: */
+	struct clove_pixels composed;     /* new words */
+	const uint8_t *coverage;          /* TEXT: bytes, rows of the cover's width */
+	int64_t tile_left, tile_top;      /* TEXT */
 	pixman_region32_t *changed;
 };
 
@@ -50,8 +53,15 @@ void clove_brush_get(const struct clove_pen *pen, const struct clove_canvas_brus
 /* d, n colours, becomes s over it through the coverage m: one for all, or `mask` for each. */
 void clove_blend(uint32_t *d, const uint32_t *s, int32_t n, uint32_t m, const uint8_t *mask);
 
-enum clove_err clove_text_draw(struct clove_pen *pen, const pixman_region32_t *region);
-enum clove_err clove_stroke_draw(struct clove_pen *pen, const pixman_region32_t *region);
-enum clove_err clove_composite_draw(struct clove_pen *pen, const pixman_region32_t *region);
+/* `region` cut to a box whose sides may lie anywhere; they may be one. */
+void clove_canvas_intersect(pixman_region32_t *result, const pixman_region32_t *region,
+		const struct clove_canvas *canvas, int64_t left, int64_t top, int64_t right, int64_t bottom);
+
+/* A row that was made beforehand. */
+void clove_composed_row(struct clove_pen *pen, int32_t x, int32_t y, int32_t n, const uint8_t **words);
+
+CLOVE_CHECKED enum clove_err clove_text_draw(struct clove_pen *pen, pixman_region32_t *region);
+CLOVE_CHECKED enum clove_err clove_stroke_draw(struct clove_pen *pen, pixman_region32_t *region);
+CLOVE_CHECKED enum clove_err clove_composite_draw(struct clove_pen *pen, pixman_region32_t *region);
 
 #endif

@@ -148,7 +148,7 @@ enum clove_err clove_words_init(struct clove_words *words, const struct clove_ca
 	words->pixels = image->pixels;
 	words->palette = image->palette;
 	words->has_high_bits = image->has_high_bits && words->bytes == 4 && from == CLOVE_FORMAT_RGB32;
-	words->is_opaque = !(words->bytes == 4 && (from == CLOVE_FORMAT_RGBA || from == CLOVE_FORMAT_A8));
+	words->is_opaque = words->bytes != 4 || from != CLOVE_FORMAT_RGBA;
 	words->is_raw = !words->has_high_bits &&
 			((words->bytes == 4 && (from == CLOVE_FORMAT_RGB32 || from == CLOVE_FORMAT_RGBA)) ||
 			(target->format == FMT_555 && from == CLOVE_FORMAT_RGB16) ||
@@ -362,6 +362,8 @@ void clove_words_get_scaled(struct clove_words *words, int64_t i, int64_t j, int
 				memset(to, 0, words->bytes);
 			} else {
 				memcpy(to, row + words->bytes * (size_t)x, words->bytes);
+				if (form == FMT_555) /* as in every scaled image */
+					to[1] &= 0x7f;
 			}
 		}
 		return;
