@@ -23,6 +23,7 @@ struct peer {
 	struct clove_link link;
 	struct clove_watch *watch;
 	bool is_linked, is_closed, is_refused;
+	uint8_t type;
 	/* main */
 	struct clove_main_init init;
 	unsigned int inits, lists, modes, warnings;
@@ -132,7 +133,7 @@ static void start_channel(struct peer *peer, struct clove_bytes early)
 	static const struct clove_channel_ops inputs_ops = { .handlers = inputs_handlers,
 			.closed = on_closed };
 	static const struct clove_channel_ops other_ops = { .handlers = no_handlers, .closed = on_closed };
-	uint8_t type = peer->link.info.channel_type;
+	uint8_t type = peer->type;
 	struct clove_channel_options options = {
 		.take_stream = peer->stream, .loop = vmm.loop, .type = (enum clove_channel_type)type,
 		.mini_header = peer->link.mini_header, .peer_common = peer->link.info.common_caps,
@@ -192,6 +193,7 @@ static struct peer *dial(uint8_t type, uint8_t id, uint32_t connection, const ch
 			.channel_id = id };
 	int fds[2];
 
+	peer->type = type;
 	if (type == CLOVE_CHANNEL_MAIN)
 		clove_caps_set(&wanted.channel_caps, CLOVE_MAIN_CAP_NAME_AND_UUID);
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
