@@ -154,7 +154,7 @@ void clove_display_damage(struct clove_display *display, pixman_region32_t *regi
 
 /* The next piece: the first rectangle, grown over its neighbours where the damage between is
  * most of what is then sent, and cut to a size that encodes quickly. */
-static pixman_box32_t next_piece(pixman_region32_t *damage)
+static pixman_box32_t next_piece(pixman_region32_t *damage, int64_t most)
 {
 	int n;
 	const pixman_box32_t *boxes = pixman_region32_rectangles(damage, &n);
@@ -172,13 +172,13 @@ static pixman_box32_t next_piece(pixman_region32_t *damage)
 		int64_t more = used + (int64_t)(boxes[i].x2 - boxes[i].x1) * (boxes[i].y2 - boxes[i].y1);
 
 		/* A message costs about as much as 1024 pixels. */
-		if (size > PIECE_PIXELS || size > more + more / 2 + 1024)
+		if (size > most || size > more + more / 2 + 1024)
 			continue;
 		piece = both;
 		used = more;
 	}
 
-	int64_t rows = PIECE_PIXELS / (piece.x2 - piece.x1);
+	int64_t rows = most / (piece.x2 - piece.x1);
 
 	if (rows < 1)
 		rows = 1;
@@ -211,11 +211,20 @@ static void send_piece(struct clove_display *display, const pixman_box32_t *piec
 	pixman_region32_fini(&sent);
 }
 
+/* The first picture comes whole: there are viewers that show, or keep, what the first message brings. */
+static int64_t piece_most(const struct clove_display *display)
+{
+	const struct clove_surface *primary = display->screen->primary;
+
+	return display->is_marked ? PIECE_PIXELS : (int64_t)primary->width * primary->height;
+}
+
 static void show(struct clove_display *display)
 {
 	send_monitors(display);
 	clove_channel_send(&display->channel, CLOVE_DISPLAY_MARK, NULL);
 	display->is_marked = true;
+	clove_buf_fini(&display->body);   /* never again so large */
 }
 
 void clove_display_flush(struct clove_display *display)
@@ -227,7 +236,7 @@ void clove_display_flush(struct clove_display *display)
 	clove_channel_cork(channel);
 	while (!channel->is_closed && pixman_region32_not_empty(&display->damage) &&
 			clove_channel_may_send(channel) && clove_channel_queued(channel) < QUEUE_MOST) {
-		pixman_box32_t piece = next_piece(&display->damage);
+		pixman_box32_t piece = next_piece(&display->damage, piece_most(display));
 
 		send_piece(display, &piece);
 		if (clove_channel_queued(channel) >= QUEUE_MOST) {

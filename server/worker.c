@@ -547,7 +547,7 @@ static void add_memslot(struct clove_worker *worker, struct clove_request *reque
 {
 	const QXLDevMemSlot *slot = &request->slot;
 	struct clove_memslot window = { slot->virt_start, slot->virt_end,
-			slot->virt_start - slot->addr_delta, slot->generation };
+			slot->addr_delta, slot->generation };
 
 	if (clove_memslot_set(&worker->memslots, slot->slot_group_id, slot->slot_id, &window) != CLOVE_OK)
 		clove_log_limited(WARN, "worker", "memslot %u of group %u: out of range; ignored",

@@ -149,7 +149,8 @@ static struct clove_worker *set_up(void)
 	static const struct clove_worker_settings settings = { .image_compression = 2 };
 	QXLDevMemSlot slot = { .slot_group_id = GUEST, .slot_id = SLOT,
 			.virt_start = (uintptr_t)guest.memory,
-			.virt_end = (uintptr_t)guest.memory + GUEST_BYTES };
+			.virt_end = (uintptr_t)guest.memory + GUEST_BYTES,
+			.addr_delta = (uintptr_t)guest.memory };
 	QXLDevMemSlot host = { .virt_end = UINTPTR_MAX };
 
 	ck_assert(guest_init(&guest) && guest_init(&model));
