@@ -407,6 +407,27 @@ static void say(int fd, const void *bytes, size_t len)
 	ck_assert_int_eq(send(fd, bytes, len, MSG_NOSIGNAL), (ssize_t)len);
 }
 
+/* The network thread writes a log line, which takes until let_thread_go(): what happens between is
+ * there all at once, in its order. */
+static void hold_thread(void)
+{
+	int fd = dial(UNIX, NULL);
+
+	clove_log_set_sink(on_line, NULL);
+	sem_init(&sink_entered, 0, 0);
+	sem_init(&sink_goes_on, 0, 0);
+	atomic_store(&is_sink_held, true);
+	say(fd, "nonsense", 8);
+	while (sem_wait(&sink_entered) < 0)
+		continue;
+	close(fd);
+}
+
+static void let_thread_go(void)
+{
+	sem_post(&sink_goes_on);
+}
+
 static void turn_for(uint32_t ms)
 {
 	for (uint64_t end = clove_now_ms() + ms, now; (now = clove_now_ms()) < end; )
@@ -853,6 +874,30 @@ START_TEST(test_network_is_not_filled_by_one_address)
 }
 END_TEST
 
+/* A place and a newcomer in the same turn: the place is not the newcomer's. */
+START_TEST(test_network_serves_who_has_waited)
+{
+	int fds[32], waiter, newcomer;
+	struct sockaddr_in own;
+	socklen_t len = sizeof own;
+
+	dial_silent(fds, 32, PLAIN, NULL);
+	waiter = dial(PLAIN, NULL);
+	turn_for(50);
+	ck_assert_uint_eq(n_accepted, 32);
+	hold_thread();
+	close(fds[0]);
+	newcomer = dial(PLAIN, NULL);
+	let_thread_go();
+	NET_TURN_UNTIL(loop, n_accepted == 34 && n_failed == 2); /* the thread's holder is one */
+	ck_assert_int_eq(getsockname(waiter, (struct sockaddr *)&own, &len), 0);
+	ck_assert_uint_eq(((struct sockaddr_in *)&open_conns[n_open - 1]->peer)->sin_port, own.sin_port);
+	hang_up(fds + 1, 31);
+	close(waiter);
+	close(newcomer);
+}
+END_TEST
+
 START_TEST(test_network_has_64_links_in_all)
 {
 	struct client third = { 0 }, adopted_one = { 0 };
@@ -1014,33 +1059,26 @@ START_TEST(test_network_links_many_at_once)
 }
 END_TEST
 
-/* -- policy -- */
-
 /* The thread is busy while the ticket, and behind it the new policy, arrive. */
 START_TEST(test_network_looks_at_the_newest_policy)
 {
 	struct client client = { .holds_ticket = true };
-	int other = dial(PLAIN, NULL);
 
-	clove_log_set_sink(on_line, NULL);
-	sem_init(&sink_entered, 0, 0);
-	sem_init(&sink_goes_on, 0, 0);
 	client_open(&client, PLAIN, 1234, CLOVE_CHANNEL_INPUTS, 0, password);
 	NET_TURN_UNTIL(loop, is_ticket_held(&client));
-	atomic_store(&is_sink_held, true);
-	say(other, "nonsense", 8);
-	sem_wait(&sink_entered);
+	hold_thread();
 	client.holds_ticket = false;
 	client_go(&client);
 	policy.connection_ids[policy.n_clients++] = 1234;
 	clove_network_set_policy(network, &policy);
-	sem_post(&sink_goes_on);
+	let_thread_go();
 	NET_TURN_UNTIL(loop, client.is_over);
 	ck_assert_msg(is_linked(&client), "%s", clove_link_error_name(client.link.error));
 	client_close(&client);
-	close(other);
 }
 END_TEST
+
+/* -- policy -- */
 
 static void no_display(void) { policy.n_offers = 2; }
 static void ticketing(void) { policy.has_ticketing = true; strcpy(policy.password, password); }
@@ -1222,6 +1260,7 @@ static Suite *network_suite(void)
 	tcase_add_loop_test(tcase, test_network_serves_an_address_32_links, 0, 3);
 	tcase_add_test(tcase, test_network_counts_an_address_over_all_listeners);
 	tcase_add_test(tcase, test_network_is_not_filled_by_one_address);
+	tcase_add_test(tcase, test_network_serves_who_has_waited);
 	tcase_add_test(tcase, test_network_has_64_links_in_all);
 	tcase_add_test(tcase, test_network_needs_no_place_for_the_channels_of_clients);
 	tcase_add_test(tcase, test_network_rests_without_descriptors);
