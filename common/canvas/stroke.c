@@ -11,8 +11,8 @@
 #include <string.h>
 #include "common/protocol/enums.h"
 
-enum { DASHES = 256, BEZIER_DEPTH = 24 };
-static const int64_t BUDGET = (int64_t)1 << 26;
+enum { DASHES = 256, BEZIER_DEPTH = 24, POLYGON_COST = 32 };
+static const int64_t BUDGET = (int64_t)1 << 23;   /* pixels and steps; a polygon counts as some */
 
 struct point {
 	int64_t x, y;
@@ -252,6 +252,7 @@ static void fill_polygon(struct stroke *stroke, const struct vertex *v, const st
 	set_side(&right, v, s, count, top, bottom, turn, offset, at.x, at.y, false);
 	set_side(&left, v, s, count, top, bottom, -turn, -1 - offset, at.x, at.y, true);
 	y = (int64_t)ceil(v[top].y) + at.y;
+	stroke->budget -= POLYGON_COST;
 	while (stroke->budget > 0) {
 		int64_t height;
 

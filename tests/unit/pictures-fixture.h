@@ -77,11 +77,34 @@ static inline void play(struct playing *playing, enum clove_channel_type channel
 	clove_buf_fini(&body);
 }
 
+/* CLOVE_SEEDS=FOLDER: what is made up and played is also a fuzz target's corpus. */
+static inline void save_seed(const struct playing *playing)
+{
+	const char *folder = getenv("CLOVE_SEEDS");
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	char path[512];
+	FILE *f;
+
+	if (!folder || playing->at || playing->bytes.len > 2000)
+		return;
+	for (size_t i = 0; i < playing->bytes.len; i++)
+		h = (h ^ playing->bytes.data[i]) * UINT64_C(0x100000001b3);
+	snprintf(path, sizeof path, "%s/%016llx", folder, (unsigned long long)h);
+	f = fopen(path, "wb");
+	if (!f)
+		return;
+	fputc(playing->mini_header ? 0 : 1, f);
+	fwrite(playing->bytes.data, 1, playing->bytes.len, f);
+	fclose(f);
+}
+
 /* Connects: what an opening would have given. */
 static inline struct clove_opened play_open(struct playing *playing)
 {
 	struct clove_opened opened = { .mini_header = playing->mini_header };
 	int fds[2];
+
+	save_seed(playing);
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	playing->fd = fds[0];
