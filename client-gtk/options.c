@@ -55,7 +55,7 @@ static enum clove_exit read_password(const char *path, char **password, char **e
 	return code;
 }
 
-static enum clove_exit read_target(const char *target, struct clove_settings *settings,
+enum clove_exit clove_options_target(const char *target, struct clove_settings *settings,
 		char **error)
 {
 	if (!strcmp(target, "-") || g_file_test(target, G_FILE_TEST_EXISTS))
@@ -88,7 +88,7 @@ static enum clove_exit apply(struct raw *raw, struct clove_settings *settings, c
 	settings->ca_file = g_strdup(raw->ca_file);
 	settings->host_subject = g_strdup(raw->subject);
 	if (raw->rest && raw->rest[0]) {
-		code = read_target(raw->rest[0], settings, error);
+		code = clove_options_target(raw->rest[0], settings, error);
 		if (code)
 			return code;
 	}

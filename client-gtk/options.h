@@ -10,4 +10,8 @@
 enum clove_exit clove_options_parse(int *argc, char ***argv, struct clove_settings *settings,
 		bool *goes_on, char **error);
 
+/* The address or connection file that a person named, into settings without one. */
+enum clove_exit clove_options_target(const char *target, struct clove_settings *settings,
+		char **error);
+
 #endif
