@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/util/log.h"
-#include "include/spice-server/spice/protocol.h"
 #include "server/server.h"
 
 struct SpiceCharDeviceState {

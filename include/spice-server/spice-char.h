@@ -4,6 +4,7 @@
 #define CLOVE_SPICE_CHAR_H
 
 #include "spice-core.h"
+#include "spice/protocol.h"
 
 SPICE_BEGIN_DECLS
 
