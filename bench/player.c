@@ -233,8 +233,10 @@ OPS(display_ops, display_handlers);
 OPS(inputs_ops, inputs_handlers);
 OPS(other_ops, no_handlers);
 
-static const struct clove_channel_ops *ops_of(enum clove_channel_type type)
+static const struct clove_channel_ops *ops_of(const struct player *player, enum clove_channel_type type)
 {
+	if (player->ops[type])
+		return player->ops[type];
 	return type == CLOVE_CHANNEL_MAIN ? &main_ops : type == CLOVE_CHANNEL_DISPLAY ? &display_ops :
 			type == CLOVE_CHANNEL_INPUTS ? &inputs_ops : &other_ops;
 }
@@ -260,7 +262,7 @@ static void opened(struct player_channel *channel, struct clove_bytes early)
 	clove_watch_remove(player->loop, channel->watch);
 	channel->watch = NULL;
 	channel->stream = NULL;
-	if (clove_channel_init(&channel->channel, ops_of(channel->type), &options)) {
+	if (clove_channel_init(&channel->channel, ops_of(player, channel->type), &options)) {
 		channel_lost(channel, "no memory");
 		return;
 	}

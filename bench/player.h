@@ -52,6 +52,7 @@ struct player {
 	struct clove_loop *loop;
 	struct player_where where;
 	unsigned int wanted;               /* 1 << type: opened as soon as the server lists them */
+	const struct clove_channel_ops *ops[CLOVE_CHANNEL_TYPES]; /* instead of the player's own; NULL: those */
 	uint32_t session_id;
 	struct player_channel *channels;   /* newest first */
 	struct player_channel *main, *inputs, *display; /* NULL until they are open */
