@@ -11,7 +11,7 @@
 #include <string.h>
 #include "common/protocol/enums.h"
 
-enum { DASHES = 256, BEZIER_DEPTH = 24, POLYGON_COST = 32 };
+enum { DASHES = 256, BEZIER_DEPTH = 24, POLYGON_COST = 32, BEND_COST = 16 };
 static const int64_t BUDGET = (int64_t)1 << 23;   /* pixels and steps; a polygon counts as some */
 
 struct point {
@@ -510,7 +510,8 @@ static enum clove_err bend(struct stroke *stroke, struct point p0, struct point 
 	__int128 bb = dot(b, b), ab = dot(a, b), cb = dot(c, (struct point){ -b.x, -b.y });
 	enum clove_err err;
 
-	if (stroke->budget-- <= 0)
+	stroke->budget -= BEND_COST;
+	if (stroke->budget <= 0)
 		return CLOVE_OK;
 	if (depth == BEZIER_DEPTH || (((dot(a, a) * bb - ab * ab) >> 3) < bb && ((dot(c, c) * bb - cb * cb) >> 3) < bb))
 		return append(stroke, pixel_of(p3));

@@ -197,6 +197,24 @@ START_TEST(test_cursor_channel_caches_shapes)
 }
 END_TEST
 
+/* The same shapes as a server sends them. */
+START_TEST(test_cursor_channel_shows_shapes)
+{
+	struct clove_cursor_set set = { .visible = 1, .cursor = { .type = shapes[_i].type,
+			.width = shapes[_i].width, .height = shapes[_i].height,
+			.data = CLOVE_BYTES(shapes[_i].data, shapes[_i].len) } };
+	struct playing playing = { 0 };
+	struct told told;
+
+	play(&playing, CLOVE_CHANNEL_CURSOR, CLOVE_CURSOR_SET, &set);
+	listen_to(&playing, &told);
+	/* without a size there is no shape, whatever the type */
+	ck_assert_str_eq(told.text, !shapes[_i].width ? "NMV" : shapes[_i].want ? "MV" : "SMV");
+	ck_assert_uint_eq(told.first, shapes[_i].want ? 0 : shapes[_i].pixels[0]);
+	play_fini(&playing);
+}
+END_TEST
+
 static const struct {
 	const char *name, *told;
 	int32_t width, x, y;
@@ -232,6 +250,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 
 	tcase_add_loop_test(tcase, test_cursor_shape_decodes, 0, sizeof shapes / sizeof *shapes);
+	tcase_add_loop_test(tcase, test_cursor_channel_shows_shapes, 0, sizeof shapes / sizeof *shapes);
 	tcase_add_test(tcase, test_cursor_channel_caches_shapes);
 	tcase_add_loop_test(tcase, test_cursor_channel_follows_recorded_servers, 0,
 			sizeof recorded / sizeof *recorded);
