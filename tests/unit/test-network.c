@@ -921,6 +921,27 @@ START_TEST(test_network_has_64_links_in_all)
 }
 END_TEST
 
+/* Each would be over in microseconds, and two events for QEMU's thread. */
+START_TEST(test_network_is_not_hurried)
+{
+	enum { FLOOD = 150 };
+	int fds[FLOOD];
+	char from[16];
+
+	hold_thread();
+	for (int i = 0; i < FLOOD; i++) {
+		snprintf(from, sizeof from, "127.0.0.%d", 1 + i % 10);
+		fds[i] = dial(PLAIN, from);
+		say(fds[i], "nonsense", 8);
+	}
+	uint64_t begin = clove_now_ms();
+	let_thread_go();
+	NET_TURN_UNTIL(loop, n_failed == FLOOD + 1);
+	ck_assert_uint_ge(clove_now_ms() - begin, 95); /* 64 in 50 ms */
+	hang_up(fds, FLOOD);
+}
+END_TEST
+
 START_TEST(test_network_needs_no_place_for_the_channels_of_clients)
 {
 	enum { EXEMPT = 64, MORE = 4 };
@@ -1271,6 +1292,7 @@ static Suite *network_suite(void)
 	tcase_add_test(tcase, test_network_is_not_filled_by_one_address);
 	tcase_add_test(tcase, test_network_serves_who_has_waited);
 	tcase_add_test(tcase, test_network_has_64_links_in_all);
+	tcase_add_test(tcase, test_network_is_not_hurried);
 	tcase_add_test(tcase, test_network_needs_no_place_for_the_channels_of_clients);
 	tcase_add_test(tcase, test_network_rests_without_descriptors);
 	tcase_add_loop_test(tcase, test_network_repeats_keys_only_where_replay_does_not_matter, 0, KEYS);
