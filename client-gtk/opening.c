@@ -19,7 +19,9 @@ struct clove_opening {
 	struct clove_timer *timer;
 	struct clove_link link;
 	struct clove_buf early;
-	bool is_tls, is_ready, is_linking, got_bytes;
+	uint8_t greeting[4];         /* the first bytes of the server, which tell what it is */
+	size_t greeted;
+	bool is_tls, is_ready, is_linking;
 };
 
 static void connect_server(struct clove_opening *opening);
@@ -36,7 +38,8 @@ static void disconnect_server(struct clove_opening *opening)
 		clove_link_fini(&opening->link);
 	memset(&opening->link, 0, sizeof opening->link);
 	clove_buf_clear(&opening->early);
-	opening->is_ready = opening->is_linking = opening->got_bytes = false;
+	opening->is_ready = opening->is_linking = false;
+	opening->greeted = 0;
 }
 
 void clove_opening_cancel(struct clove_opening *opening)
@@ -92,7 +95,9 @@ static void ended(struct clove_opening *opening, enum clove_err err)
 
 	if (err == CLOVE_ERR_TLS)
 		fail(opening, CLOVE_FAILURE_TLS, "%s", why ? why : "The TLS connection failed.");
-	else if (!opening->got_bytes)
+	else if (memcmp(opening->greeting, "REDQ", opening->greeted))
+		fail(opening, CLOVE_FAILURE_NOT_SPICE, "What answers there is not a SPICE server.");
+	else if (!opening->greeted)
 		fail(opening, CLOVE_FAILURE_EARLY, "The server closed the connection before it said "
 				"anything.");
 	else
@@ -129,7 +134,8 @@ static bool feed(struct clove_opening *opening, const uint8_t *data, size_t len)
 {
 	size_t used = 0;
 
-	opening->got_bytes = true;
+	for (size_t i = 0; i < len && opening->greeted < sizeof opening->greeting; i++)
+		opening->greeting[opening->greeted++] = data[i];
 	if (clove_link_feed(&opening->link, CLOVE_BYTES(data, len), &used)) {
 		fail(opening, CLOVE_FAILURE_NOT_SPICE, "What answers there is not a SPICE server.");
 		return false;

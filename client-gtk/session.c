@@ -82,8 +82,11 @@ static void stop(struct clove_session *session)
 
 static void fail(struct clove_session *session, enum clove_failure failure, const char *cause)
 {
+	char *text = g_strdup(cause); /* the session may be gone when it is read */
+
 	stop(session);
-	TELL(session, failed, failure, cause);
+	TELL(session, failed, failure, text);
+	g_free(text);
 }
 
 /* -- displays and cursors -- */

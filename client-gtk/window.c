@@ -6,6 +6,7 @@
 enum {
 	ZOOM_LEAST = 10, ZOOM_MOST = 400, ZOOM_STEP = 10,
 	BANNER_SECONDS = 8,
+	FIT_SETTLES_US = 500000,
 	BAR_AT = 1,               /* pixels from the upper edge that show the bar in full screen */
 	BAR_UNTIL = 80,
 };
@@ -28,6 +29,7 @@ struct clove_window {
 	struct clove_display_widget *view;
 	int zoom;                 /* percent */
 	int fit_w, fit_h;         /* the view's size that we asked for last; 0: none yet */
+	gint64 fit_until_us;      /* by when it has it */
 	guint fit_source, banner_timer;
 	bool is_full_screen, is_fit_wanted;
 };
@@ -123,43 +125,42 @@ static void work_area(struct clove_window *window, GdkRectangle *area)
 		gdk_monitor_get_workarea(monitor, area);
 }
 
-/* Asks for a window whose view has the size that the picture wants. The rest of the window is as
- * large as it is: so only the difference matters. */
+/* GTK counts a window's size without its header bar and frame: as the view's. */
 static gboolean fit(gpointer data)
 {
 	struct clove_window *window = data;
-	int w, h, all_w, all_h, now_w, now_h, x, y, to_x, to_y;
+	GtkWindow *gtk = GTK_WINDOW(window->window);
+	int now_w, now_h, frame_w, frame_h, w, h, x, y, to_x, to_y;
 	GdkRectangle most;
 
 	window->fit_source = 0;
 	now_w = gtk_widget_get_allocated_width(window->stack);
 	now_h = gtk_widget_get_allocated_height(window->stack);
-	if (now_w <= 1 || now_h <= 1 || window->is_full_screen ||
-			gtk_window_is_maximized(GTK_WINDOW(window->window)))
+	if (now_w <= 1 || now_h <= 1 || window->is_full_screen || gtk_window_is_maximized(gtk))
 		return G_SOURCE_REMOVE;
 	window->is_fit_wanted = false;
+	frame_w = gtk_widget_get_allocated_width(window->window) - now_w;
+	frame_h = gtk_widget_get_allocated_height(window->window) - now_h;
 	wanted_size(window, &w, &h);
-	gtk_window_get_size(GTK_WINDOW(window->window), &all_w, &all_h);
 	work_area(window, &most);
 	/* too large for the screen: as large as it may be, in the picture's shape */
-	if (w + all_w - now_w > most.width || h + all_h - now_h > most.height) {
-		double shrink = MIN((double)(most.width - all_w + now_w) / w,
-				(double)(most.height - all_h + now_h) / h);
+	if (w + frame_w > most.width || h + frame_h > most.height) {
+		double shrink = MIN((double)(most.width - frame_w) / w,
+				(double)(most.height - frame_h) / h);
 
 		w = MAX((int)(w * shrink), 1);
 		h = MAX((int)(h * shrink), 1);
 	}
 	window->fit_w = w;
 	window->fit_h = h;
-	all_w = MAX(w + all_w - now_w, 1);
-	all_h = MAX(h + all_h - now_h, 1);
-	gtk_window_resize(GTK_WINDOW(window->window), all_w, all_h);
+	window->fit_until_us = g_get_monotonic_time() + FIT_SETTLES_US;
+	gtk_window_resize(gtk, w, h);
 	/* what grew must not hang over the edge */
-	gtk_window_get_position(GTK_WINDOW(window->window), &x, &y);
-	to_x = CLAMP(x, most.x, MAX(most.x + most.width - all_w, most.x));
-	to_y = CLAMP(y, most.y, MAX(most.y + most.height - all_h, most.y));
+	gtk_window_get_position(gtk, &x, &y);
+	to_x = CLAMP(x, most.x, MAX(most.x + most.width - w - frame_w, most.x));
+	to_y = CLAMP(y, most.y, MAX(most.y + most.height - h - frame_h, most.y));
 	if (to_x != x || to_y != y)
-		gtk_window_move(GTK_WINDOW(window->window), to_x, to_y);
+		gtk_window_move(gtk, to_x, to_y);
 	return G_SOURCE_REMOVE;
 }
 
@@ -180,12 +181,12 @@ static void on_stack_allocate(GtkWidget *stack, GdkRectangle *allocation, gpoint
 		fit_soon(window);
 }
 
-/* Somebody has pulled at the window since we sized it. */
+/* Somebody has pulled at the window since we sized it. Window managers take their time. */
 static bool is_resized(struct clove_window *window)
 {
 	GtkWidget *area = clove_display_widget_area(window->view);
 
-	return window->fit_w && (ABS(gtk_widget_get_allocated_width(area) - window->fit_w) > 1 ||
+	return window->fit_w && g_get_monotonic_time() > window->fit_until_us && (ABS(gtk_widget_get_allocated_width(area) - window->fit_w) > 1 ||
 			ABS(gtk_widget_get_allocated_height(area) - window->fit_h) > 1);
 }
 
@@ -403,10 +404,19 @@ static GtkWidget *header_new(struct clove_window *window)
 	return header;
 }
 
+/* Shown later, as a whole. A revealer would keep a row of the picture's pixels to itself. */
+static GtkWidget *hidden(GtkWidget *widget)
+{
+	gtk_widget_show_all(widget);
+	gtk_widget_hide(widget);
+	gtk_widget_set_no_show_all(widget, TRUE);
+	return widget;
+}
+
 /* Full screen has no header bar: this one comes down when the pointer touches the upper edge. */
 static GtkWidget *bar_new(struct clove_window *window)
 {
-	GtkWidget *revealer = gtk_revealer_new(), *box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8), *button;
+	GtkWidget *box = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 8), *button;
 
 	gtk_style_context_add_class(gtk_widget_get_style_context(box), "clove-bar");
 	window->bar_title = gtk_label_new(NULL);
@@ -422,10 +432,9 @@ static GtkWidget *bar_new(struct clove_window *window)
 	button = button_new("window-close-symbolic", "Close");
 	gtk_actionable_set_action_name(GTK_ACTIONABLE(button), "win.close");
 	gtk_container_add(GTK_CONTAINER(box), button);
-	gtk_container_add(GTK_CONTAINER(revealer), box);
-	gtk_widget_set_halign(revealer, GTK_ALIGN_CENTER);
-	gtk_widget_set_valign(revealer, GTK_ALIGN_START);
-	return revealer;
+	gtk_widget_set_halign(box, GTK_ALIGN_CENTER);
+	gtk_widget_set_valign(box, GTK_ALIGN_START);
+	return hidden(box);
 }
 
 static void banner_clicked(GtkWidget *button, gpointer data)
@@ -438,7 +447,7 @@ static void banner_clicked(GtkWidget *button, gpointer data)
 
 static GtkWidget *banner_new(struct clove_window *window)
 {
-	GtkWidget *revealer = gtk_revealer_new(), *bar = gtk_info_bar_new(), *area;
+	GtkWidget *bar = gtk_info_bar_new(), *area;
 
 	gtk_info_bar_set_message_type(GTK_INFO_BAR(bar), GTK_MESSAGE_WARNING);
 	area = gtk_info_bar_get_content_area(GTK_INFO_BAR(bar));
@@ -449,9 +458,8 @@ static GtkWidget *banner_new(struct clove_window *window)
 	window->banner_button = gtk_button_new_with_mnemonic("_Reconnect");
 	g_signal_connect(window->banner_button, "clicked", G_CALLBACK(banner_clicked), window);
 	gtk_info_bar_add_action_widget(GTK_INFO_BAR(bar), window->banner_button, GTK_RESPONSE_ACCEPT);
-	gtk_container_add(GTK_CONTAINER(revealer), bar);
-	gtk_widget_set_valign(revealer, GTK_ALIGN_START);
-	return revealer;
+	gtk_widget_set_valign(bar, GTK_ALIGN_START);
+	return hidden(bar);
 }
 
 static GtkWidget *status_new(struct clove_window *window)
@@ -513,7 +521,7 @@ static gboolean on_state(GtkWidget *widget, GdkEventWindowState *event, gpointer
 	window->is_full_screen = event->new_window_state & GDK_WINDOW_STATE_FULLSCREEN;
 	g_simple_action_set_state(G_SIMPLE_ACTION(action),
 			g_variant_new_boolean(window->is_full_screen));
-	gtk_revealer_set_reveal_child(GTK_REVEALER(window->bar), FALSE);
+	gtk_widget_set_visible(window->bar, FALSE);
 	if (!window->is_full_screen && window->is_fit_wanted)
 		fit_soon(window);
 	return GDK_EVENT_PROPAGATE;
@@ -524,9 +532,9 @@ void clove_window_pointer_moved(struct clove_window *window, double y)
 	if (!window->is_full_screen)
 		return;
 	if (y < BAR_AT)
-		gtk_revealer_set_reveal_child(GTK_REVEALER(window->bar), TRUE);
+		gtk_widget_set_visible(window->bar, TRUE);
 	else if (y > BAR_UNTIL)
-		gtk_revealer_set_reveal_child(GTK_REVEALER(window->bar), FALSE);
+		gtk_widget_set_visible(window->bar, FALSE);
 }
 
 /* -- what the owner says -- */
@@ -570,7 +578,7 @@ static gboolean banner_over(gpointer data)
 	struct clove_window *window = data;
 
 	window->banner_timer = 0;
-	gtk_revealer_set_reveal_child(GTK_REVEALER(window->banner), FALSE);
+	gtk_widget_set_visible(window->banner, FALSE);
 	return G_SOURCE_REMOVE;
 }
 
@@ -579,7 +587,7 @@ void clove_window_set_banner(struct clove_window *window, const char *text, cons
 	if (window->banner_timer)
 		g_source_remove(window->banner_timer);
 	window->banner_timer = 0;
-	gtk_revealer_set_reveal_child(GTK_REVEALER(window->banner), text != NULL);
+	gtk_widget_set_visible(window->banner, text != NULL);
 	if (!text)
 		return;
 	gtk_label_set_text(GTK_LABEL(window->banner_text), text);

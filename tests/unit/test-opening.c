@@ -12,7 +12,7 @@
 #include "client-gtk/opening.h"
 #include "common/net/tcp.h"
 
-enum behaviour { SILENT, CLOSES, HTTP, REFUSES, TAKES };
+enum behaviour { SILENT, CLOSES, HTTP, WORD, REFUSES, TAKES };
 
 /* A server in the same main context: it accepts, and behaves. */
 struct server {
@@ -97,6 +97,11 @@ static gboolean take(gint fd, GIOCondition condition, gpointer data)
 		close(server->fd);
 		server->fd = -1;
 		break;
+	case WORD:
+		ck_assert_int_eq(write(server->fd, "hello\n", 6), 6);
+		close(server->fd);
+		server->fd = -1;
+		break;
 	case HTTP:
 		ck_assert_int_eq(write(server->fd, "HTTP/1.0 400 Bad Request\r\n\r\n", 28), 28);
 		break;
@@ -118,6 +123,7 @@ static const struct {
 	enum clove_failure want;
 } cases[] = {
 	{ "closes at once",      CLOSES,  0, false, CLOVE_FAILURE_EARLY },
+	{ "a word, then closes", WORD,    0, false, CLOVE_FAILURE_NOT_SPICE },
 	{ "another protocol",    HTTP,    0, false, CLOVE_FAILURE_NOT_SPICE },
 	{ "wants TLS, no port",  REFUSES, CLOVE_LINK_NEED_SECURED, false, CLOVE_FAILURE_TLS },
 	{ "no such channel",     REFUSES, CLOVE_LINK_CHANNEL_NOT_AVAILABLE, false,
