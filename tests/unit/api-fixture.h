@@ -150,7 +150,8 @@ struct display {
 	uint32_t pixels[H][W];
 	pthread_mutex_t lock;
 	QXLCommandExt ring[RING], cursor_ring[RING];
-	unsigned int put, taken, cursor_put, cursor_taken;
+	unsigned int put, cursor_put;
+	atomic_uint taken, cursor_taken;
 	atomic_int released, flushed, completed, area_rects, caps_calls, caps_present, level_calls;
 	atomic_int worker_calls;          /* any callback of the worker's thread */
 	_Atomic uint64_t cookies;         /* a bit each, of those that came back */
@@ -167,7 +168,7 @@ static struct display *display_of(QXLInstance *qxl)
 	return (struct display *)qxl;
 }
 
-static int take(struct display *d, const QXLCommandExt *ring, unsigned int *taken, unsigned int put,
+static int take(struct display *d, const QXLCommandExt *ring, atomic_uint *taken, unsigned int put,
 		QXLCommandExt *ext)
 {
 	int has_one = *taken != put;
