@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Knows what libspice-server.so.1 exports: every function of the reference list with its version,
-# and nothing else; its name, and that it is bound and sealed when it is loaded.
+# and nothing else, each in docs/abi.md; its name, and that it is bound and sealed when it is loaded.
 #
 #   symbols.sh [LIBRARY]    (default: the one that was just built)
 set -eu
@@ -33,6 +33,10 @@ chain=$(readelf -W -V "$lib" | awk '
 	END { print name, parent }' | grep '^SPICE_SERVER')
 wanted=$(paste -d ' ' <(echo "$nodes") <(echo -; sed '$d' <<<"$nodes"))
 check "the chain of versions differs" diff <(echo "$wanted") - <<<"$chain"
+
+documented=$(grep '^| `' "$here/../docs/abi.md" | grep -o '`spice_[a-z0-9_]*`' | tr -d '`' | sort)
+check "docs/abi.md differs from the list (< missing, > too many)" \
+	diff <(sed 's/@@.*//' "$list" | sort) - <<<"$documented"
 
 dynamic=$(readelf -W -d "$lib")
 check "SONAME is not libspice-server.so.1" grep -q 'SONAME.*\[libspice-server.so.1\]' <<<"$dynamic"
