@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* api-fixture.h - the least VMM that can load the library: a loop, a display, input and byte streams. */
+/* api-fixture.h - what test-api adds to vmm-fixture.h: books of what is owed, a display that draws, a client
+ * that notes what it is told. */
 #ifndef CLOVE_TESTS_API_FIXTURE_H
 #define CLOVE_TESTS_API_FIXTURE_H
 
@@ -8,138 +9,87 @@
 #include <string.h>
 #include "bench/player.h"
 #include "include/spice-server/spice.h"
-#include "tests/unit/net-fixture.h"
+#include "tests/unit/vmm-fixture.h"
 
 static struct clove_loop *loop;
 
-/* -- the core interface upon our own loop -- */
+/* -- vmm-fixture.h's core interface, its books kept -- */
 
 static struct {
 	int watches, timers;              /* that are there now */
-	int connected, initialized, disconnected;
 	bool is_event_odd;                /* an event without the one that must come before it */
-	SpiceChannelEventInfo *infos[64]; /* between initialized and disconnected */
-} core_seen;
+	SpiceChannelEventInfo *infos[64]; /* between connected and disconnected */
+} books;
 
-struct SpiceTimer {
-	struct clove_timer *timer;
-	SpiceTimerFunc func;
-	void *opaque;
-};
-struct SpiceWatch {
-	struct clove_watch *watch;
-	SpiceWatchFunc func;
-	void *opaque;
-	bool is_called, is_removed;
-};
-
-static void fixture_on_timer(void *opaque)
+static SpiceTimer *books_timer_add(SpiceTimerFunc func, void *opaque)
 {
-	struct SpiceTimer *timer = opaque;
-
-	timer->func(timer->opaque);
+	books.timers++;
+	return vmm_timer_add(func, opaque);
 }
 
-static SpiceTimer *fixture_timer_add(SpiceTimerFunc func, void *opaque)
+static void books_timer_remove(SpiceTimer *timer)
 {
-	struct SpiceTimer *timer = calloc(1, sizeof *timer);
-
-	*timer = (struct SpiceTimer){ clove_timer_add(loop, fixture_on_timer, timer), func, opaque };
-	core_seen.timers++;
-	return timer;
+	books.timers--;
+	vmm_timer_remove(timer);
 }
 
-static void fixture_timer_start(SpiceTimer *timer, uint32_t ms)
+static SpiceWatch *books_watch_add(int fd, int mask, SpiceWatchFunc func, void *opaque)
 {
-	clove_timer_start(loop, timer->timer, ms);
+	books.watches++;
+	return vmm_watch_add(fd, mask, func, opaque);
 }
 
-static void fixture_timer_cancel(SpiceTimer *timer)
+static void books_watch_remove(SpiceWatch *watch)
 {
-	clove_timer_stop(loop, timer->timer);
+	books.watches--;
+	vmm_watch_remove(watch);
 }
 
-static void fixture_timer_remove(SpiceTimer *timer)
-{
-	clove_timer_remove(loop, timer->timer);
-	free(timer);
-	core_seen.timers--;
-}
-
-/* As QEMU does it: one event a call. */
-static void fixture_on_watch(void *opaque, int fd, int events)
-{
-	struct SpiceWatch *watch = opaque;
-
-	watch->is_called = true;
-	for (int event = SPICE_WATCH_EVENT_READ; event <= SPICE_WATCH_EVENT_WRITE; event <<= 1)
-		if (!watch->is_removed && events & event)
-			watch->func(fd, event, watch->opaque);
-	watch->is_called = false;
-	if (watch->is_removed)
-		free(watch);
-}
-
-static SpiceWatch *fixture_watch_add(int fd, int mask, SpiceWatchFunc func, void *opaque)
-{
-	struct SpiceWatch *watch = calloc(1, sizeof *watch);
-
-	watch->func = func;
-	watch->opaque = opaque;
-	watch->watch = clove_watch_add(loop, fd, mask, fixture_on_watch, watch);
-	core_seen.watches++;
-	return watch;
-}
-
-static void fixture_watch_set(SpiceWatch *watch, int mask)
-{
-	clove_watch_set(loop, watch->watch, mask);
-}
-
-static void fixture_watch_remove(SpiceWatch *watch)
-{
-	clove_watch_remove(loop, watch->watch);
-	watch->is_removed = true;
-	if (!watch->is_called)
-		free(watch);
-	core_seen.watches--;
-}
-
-static SpiceChannelEventInfo **fixture_info(const SpiceChannelEventInfo *info)
+static SpiceChannelEventInfo **books_find(const SpiceChannelEventInfo *info)
 {
 	for (int i = 0; i < 64; i++)
-		if (core_seen.infos[i] == info)
-			return &core_seen.infos[i];
+		if (books.infos[i] == info)
+			return &books.infos[i];
 	return NULL;
 }
 
-static void fixture_channel_event(int event, SpiceChannelEventInfo *info)
+static void books_channel_event(int event, SpiceChannelEventInfo *info)
 {
-	SpiceChannelEventInfo **known = fixture_info(info);
+	SpiceChannelEventInfo **known = books_find(info);
 
-	if (!(info->flags & SPICE_CHANNEL_EVENT_FLAG_ADDR_EXT))
-		core_seen.is_event_odd = true;
-	if (event == SPICE_CHANNEL_EVENT_CONNECTED) {
-		core_seen.connected++;
-		core_seen.is_event_odd |= known != NULL;
-		*fixture_info(NULL) = info;
-		return;
-	}
-	core_seen.is_event_odd |= !known;
-	if (event == SPICE_CHANNEL_EVENT_INITIALIZED) {
-		core_seen.initialized++;
-	} else {
-		core_seen.disconnected++;
-		if (known)
-			*known = NULL;
-	}
+	if (!(info->flags & SPICE_CHANNEL_EVENT_FLAG_ADDR_EXT) ||
+			!known != (event == SPICE_CHANNEL_EVENT_CONNECTED))
+		books.is_event_odd = true;
+	else if (event == SPICE_CHANNEL_EVENT_CONNECTED)
+		*books_find(NULL) = info;
+	else if (event == SPICE_CHANNEL_EVENT_DISCONNECTED)
+		*known = NULL;
+	vmm_channel_event(event, info);
 }
 
-static SpiceCoreInterface core = {
-	{ SPICE_INTERFACE_CORE, "test", SPICE_INTERFACE_CORE_MAJOR, SPICE_INTERFACE_CORE_MINOR },
-	fixture_timer_add, fixture_timer_start, fixture_timer_cancel, fixture_timer_remove,
-	fixture_watch_add, fixture_watch_set, fixture_watch_remove, fixture_channel_event,
-};
+static SpiceCoreInterface core;
+
+static void books_open(void)
+{
+	vmm.loop = loop = clove_poll_loop_new();
+	core = vmm_core;
+	core.timer_add = books_timer_add;
+	core.timer_remove = books_timer_remove;
+	core.watch_add = books_watch_add;
+	core.watch_remove = books_watch_remove;
+	core.channel_event = books_channel_event;
+}
+
+/* Nothing of the library may be left in the VMM's loop, nor an event be owed. */
+static void books_close(void)
+{
+	ck_assert_int_eq(books.watches, 0);
+	ck_assert_int_eq(books.timers, 0);
+	ck_assert_int_eq(vmm.events[SPICE_CHANNEL_EVENT_CONNECTED],
+			vmm.events[SPICE_CHANNEL_EVENT_DISCONNECTED]);
+	ck_assert(!books.is_event_odd);
+	clove_poll_loop_free(loop);
+}
 
 /* -- a display: commands that lie in our own memory, as QEMU's simple display sends them -- */
 
@@ -238,43 +188,27 @@ static void display_set_caps(QXLInstance *qxl, uint8_t present, uint8_t caps[SPI
 	display_of(qxl)->caps_present = present;
 }
 
-static void display_get_init_info(QXLInstance *qxl, QXLDevInitInfo *info)
+static void display_set_level(QXLInstance *qxl, int level)
 {
-	(void)qxl;
-	*info = (QXLDevInitInfo){ .num_memslots_groups = 2, .num_memslots = 8, .memslot_gen_bits = 8,
-			.memslot_id_bits = 8, .qxl_ram_size = 16 << 20, .n_surfaces = 1024 };
+	(void)level;
+	display_of(qxl)->level_calls++;
 }
-
-static void display_attached(QXLInstance *qxl) { (void)qxl; }
-static void display_set_level(QXLInstance *qxl, int level) { (void)level; display_of(qxl)->level_calls++; }
-static void display_notify_update(QXLInstance *qxl, uint32_t id) { (void)qxl; (void)id; }
-static int display_monitors_config(QXLInstance *qxl, VDAgentMonitorsConfig *config)
-{
-	(void)qxl;
-	(void)config;
-	return 0;
-}
-
-static const QXLInterface display_interface = {
-	.base = { SPICE_INTERFACE_QXL, "test", SPICE_INTERFACE_QXL_MAJOR, SPICE_INTERFACE_QXL_MINOR },
-	.attached_worker = display_attached,
-	.set_compression_level = display_set_level,
-	.get_init_info = display_get_init_info,
-	.get_command = display_get_command,
-	.req_cmd_notification = display_req_notification,
-	.release_resource = display_release,
-	.get_cursor_command = display_get_cursor_command,
-	.req_cursor_notification = display_req_notification,
-	.notify_update = display_notify_update,
-	.flush_resources = display_flush,
-	.async_complete = display_async_complete,
-	.update_area_complete = display_area_complete,
-	.set_client_capabilities = display_set_caps,
-	.client_monitors_config = display_monitors_config,
-};
 
 static void display_init(struct display *d, int id)
 {
+	static QXLInterface display_interface;
+
+	display_interface = vmm_qif;
+	display_interface.set_compression_level = display_set_level;
+	display_interface.get_command = display_get_command;
+	display_interface.req_cmd_notification = display_req_notification;
+	display_interface.release_resource = display_release;
+	display_interface.get_cursor_command = display_get_cursor_command;
+	display_interface.req_cursor_notification = display_req_notification;
+	display_interface.flush_resources = display_flush;
+	display_interface.async_complete = display_async_complete;
+	display_interface.update_area_complete = display_area_complete;
+	display_interface.set_client_capabilities = display_set_caps;
 	memset(d, 0, sizeof *d);
 	d->qxl = (QXLInstance){ .base = { &display_interface.base }, .id = id };
 	pthread_mutex_init(&d->lock, NULL);

@@ -28,18 +28,8 @@ static const char *at(const char *name)
 
 static void setup(void)
 {
-	loop = clove_poll_loop_new();
+	books_open();
 	snprintf(socket_path, sizeof socket_path, "%s/socket-%d", dir, (int)getpid());
-}
-
-/* Whatever a test did: nothing of the library may be left in the VMM's loop, nor an event be owed. */
-static void teardown(void)
-{
-	ck_assert_int_eq(core_seen.watches, 0);
-	ck_assert_int_eq(core_seen.timers, 0);
-	ck_assert_int_eq(core_seen.connected, core_seen.disconnected);
-	ck_assert(!core_seen.is_event_odd);
-	clove_poll_loop_free(loop);
 }
 
 /* What the library wrote to standard error since. */
@@ -526,7 +516,7 @@ static bool given(SpiceServer *server, bool is_tls, int skip_auth, struct clove_
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof in;
-	int listener = socket(AF_INET, SOCK_STREAM, 0), connected = core_seen.connected;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), connected = vmm.events[SPICE_CHANNEL_EVENT_CONNECTED];
 
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&in, len), 0);
 	ck_assert_int_eq(listen(listener, 1), 0);
@@ -542,7 +532,7 @@ static bool given(SpiceServer *server, bool is_tls, int skip_auth, struct clove_
 			: spice_server_add_client(server, fd, skip_auth);
 
 	ck_assert_int_eq(result, 0);
-	ck_assert_int_eq(core_seen.connected, connected + 1);
+	ck_assert_int_eq(vmm.events[SPICE_CHANNEL_EVENT_CONNECTED], connected + 1);
 	NET_TURN_UNTIL(loop, player->is_over || player->times.init);
 	bool is_in = player->times.init;
 
@@ -571,9 +561,9 @@ START_TEST(test_add_client)
 
 	/* one end of a pair whose other end goes without a word */
 	ck_assert_int_eq(spice_server_add_client(server, pair[0], 1), 0);
-	ck_assert_int_eq(core_seen.connected, 5);
+	ck_assert_int_eq(vmm.events[SPICE_CHANNEL_EVENT_CONNECTED], 5);
 	close(pair[1]);
-	NET_TURN_UNTIL(loop, core_seen.disconnected == 5);
+	NET_TURN_UNTIL(loop, vmm.events[SPICE_CHANNEL_EVENT_DISCONNECTED] == 5);
 	clove_tls_free(tls);
 	spice_server_destroy(server);
 }
@@ -601,38 +591,6 @@ END_TEST
 
 /* -- clients -- */
 
-static int kbd_codes;
-static void push_scan(SpiceKbdInstance *k, uint8_t code) { (void)k; (void)code; kbd_codes++; }
-static uint8_t get_leds(SpiceKbdInstance *k) { (void)k; return 2; }
-static const SpiceKbdInterface kbd_interface = {
-	{ SPICE_INTERFACE_KEYBOARD, "test", SPICE_INTERFACE_KEYBOARD_MAJOR, SPICE_INTERFACE_KEYBOARD_MINOR },
-	push_scan, get_leds,
-};
-static void motion(SpiceMouseInstance *m, int x, int y, int z, uint32_t b) { (void)m; (void)x; (void)y; (void)z; (void)b; }
-static void buttons(SpiceMouseInstance *m, uint32_t b) { (void)m; (void)b; }
-static const SpiceMouseInterface mouse_interface = {
-	{ SPICE_INTERFACE_MOUSE, "test", SPICE_INTERFACE_MOUSE_MAJOR, SPICE_INTERFACE_MOUSE_MINOR },
-	motion, buttons,
-};
-static int tablet_width, tablet_height, tablet_calls;
-static void logical_size(SpiceTabletInstance *t, int w, int h)
-{
-	(void)t;
-	tablet_width = w;
-	tablet_height = h;
-	tablet_calls++;
-}
-static void position(SpiceTabletInstance *t, int x, int y, uint32_t b) { (void)t; (void)x; (void)y; (void)b; }
-static void wheel(SpiceTabletInstance *t, int z, uint32_t b) { (void)t; (void)z; (void)b; }
-static void tablet_buttons(SpiceTabletInstance *t, uint32_t b) { (void)t; (void)b; }
-static const SpiceTabletInterface tablet_interface = {
-	{ SPICE_INTERFACE_TABLET, "test", SPICE_INTERFACE_TABLET_MAJOR, SPICE_INTERFACE_TABLET_MINOR },
-	logical_size, position, wheel, tablet_buttons,
-};
-static SpiceKbdInstance kbd = { .base = { &kbd_interface.base } };
-static SpiceMouseInstance mouse = { .base = { &mouse_interface.base } };
-static SpiceTabletInstance tablet = { .base = { &tablet_interface.base } };
-
 START_TEST(test_client)
 {
 	static const uint8_t uuid[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
@@ -640,11 +598,12 @@ START_TEST(test_client)
 
 	spice_server_set_addr(server, socket_path, SPICE_ADDR_FLAG_UNIX_ONLY);
 	spice_server_set_noauth(server);
+	vmm.leds = 2;
 	spice_server_set_name(server, "a machine");
 	spice_server_set_uuid(server, uuid);
 	ck_assert_int_eq(spice_server_init(server, &core), 0);
-	ck_assert_int_eq(spice_server_add_interface(server, &kbd.base), 0);
-	ck_assert_int_eq(spice_server_add_interface(server, &mouse.base), 0);
+	ck_assert_int_eq(spice_server_add_interface(server, &vmm_kbd.base), 0);
+	ck_assert_int_eq(spice_server_add_interface(server, &vmm_mouse.base), 0);
 
 	struct player *player = client_new(&on_socket, PLAYER_INPUTS);
 
@@ -652,16 +611,16 @@ START_TEST(test_client)
 	ck_assert_str_eq(seen.name, "a machine");
 	ck_assert_mem_eq(seen.uuid, uuid, 16);
 	ck_assert_int_eq(spice_server_get_num_clients(server), 1);
-	ck_assert_int_eq(spice_server_kbd_leds(&kbd, 4), 0);
+	ck_assert_int_eq(spice_server_kbd_leds(&vmm_kbd, 4), 0);
 	NET_TURN_UNTIL(loop, seen.modifiers == 4);
 	player_key(player, 0x1e, true);
-	NET_TURN_UNTIL(loop, kbd_codes == 1);
+	NET_TURN_UNTIL(loop, vmm.n_keys == 1);
 	ck_assert_int_eq(spice_server_kbd_leds(NULL, 4), -1);
-	ck_assert_int_eq(core_seen.initialized, 2);
+	ck_assert_int_eq(vmm.events[SPICE_CHANNEL_EVENT_INITIALIZED], 2);
 	player_free(player);
 	NET_TURN_UNTIL(loop, spice_server_get_num_clients(server) == 0);
 	spice_server_destroy(server);
-	ck_assert_int_eq(spice_server_kbd_leds(&kbd, 4), -1);
+	ck_assert_int_eq(spice_server_kbd_leds(&vmm_kbd, 4), -1);
 }
 END_TEST
 
@@ -676,10 +635,10 @@ START_TEST(test_mouse_mode)
 	QXLDevSurfaceCreate create = host_primary(&d);
 
 	ck_assert_int_eq(spice_server_add_interface(server, &d.qxl.base), 0);
-	ck_assert_int_eq(spice_server_add_interface(server, &tablet.base), 0);
+	ck_assert_int_eq(spice_server_add_interface(server, &vmm_tablet.base), 0);
 	spice_qxl_add_memslot(&d.qxl, &slot);
 	spice_qxl_create_primary_surface(&d.qxl, 0, &create);
-	NET_TURN_UNTIL(loop, tablet_width == W && tablet_height == H);
+	NET_TURN_UNTIL(loop, vmm.width == W && vmm.height == H);
 
 	struct player *player = client_new(&on_socket, 0);
 
@@ -688,15 +647,14 @@ START_TEST(test_mouse_mode)
 	clove_channel_send(&player->main->channel, CLOVE_MAIN_MOUSE_MODE_REQUEST, &request);
 	NET_TURN_UNTIL(loop, !spice_server_is_server_mouse(server));
 	/* without a tablet there are no positions */
-	ck_assert_int_eq(spice_server_remove_interface(&tablet.base), 0);
+	ck_assert_int_eq(spice_server_remove_interface(&vmm_tablet.base), 0);
 	ck_assert_int_eq(spice_server_is_server_mouse(server), 1);
 	NET_TURN_UNTIL(loop, seen.mouse_modes == CLOVE_MOUSE_MODE_SERVER);
-	int calls = tablet_calls;
-
+	vmm.width = -1;
 	spice_qxl_destroy_primary_surface(&d.qxl, 0);
 	turn(30);
-	ck_assert_int_eq(tablet_calls, calls);
-	ck_assert_int_eq(spice_server_remove_interface(&tablet.base), 0); /* again: harmless */
+	ck_assert_int_eq(vmm.width, -1);
+	ck_assert_int_eq(spice_server_remove_interface(&vmm_tablet.base), 0); /* again: harmless */
 	player_free(player);
 	spice_server_destroy(server);
 }
@@ -727,15 +685,15 @@ END_TEST
 START_TEST(test_refused_interfaces)
 {
 	static struct display one, same, negative;
-	SpiceKbdInstance kbd2 = { .base = { &kbd_interface.base } };
-	SpiceMouseInstance mouse2 = { .base = { &mouse_interface.base } };
-	SpiceTabletInstance tablet2 = { .base = { &tablet_interface.base } };
-	SpiceKbdInterface major = kbd_interface, minor = kbd_interface;
+	SpiceKbdInstance kbd2 = { .base = { &vmm_kbd_if.base } };
+	SpiceMouseInstance mouse2 = { .base = { &vmm_mouse_if.base } };
+	SpiceTabletInstance tablet2 = { .base = { &vmm_tablet_if.base } };
+	SpiceKbdInterface major = vmm_kbd_if, minor = vmm_kbd_if;
 	SpiceBaseInterface unknown = { "teleporter", "test", 1, 1 };
 	SpiceBaseInstance teleporter = { &unknown };
 	SpiceServer *server = spice_server_new();
 
-	ck_assert_int_eq(spice_server_add_interface(server, &kbd.base), -1); /* before init */
+	ck_assert_int_eq(spice_server_add_interface(server, &vmm_kbd.base), -1); /* before init */
 	ck_assert_int_eq(spice_server_init(server, &core), 0);
 	major.base.major_version++;
 	kbd2.base.sif = &major.base;
@@ -745,15 +703,15 @@ START_TEST(test_refused_interfaces)
 	ck_assert_int_eq(spice_server_add_interface(server, &kbd2.base), -1);
 	minor.base.minor_version = 0; /* an older VMM's */
 	ck_assert_int_eq(spice_server_add_interface(server, &kbd2.base), 0);
-	ck_assert_int_eq(spice_server_add_interface(server, &kbd.base), -1);
-	ck_assert_int_eq(spice_server_add_interface(server, &mouse.base), 0);
+	ck_assert_int_eq(spice_server_add_interface(server, &vmm_kbd.base), -1);
+	ck_assert_int_eq(spice_server_add_interface(server, &vmm_mouse.base), 0);
 	ck_assert_int_eq(spice_server_add_interface(server, &mouse2.base), -1);
-	ck_assert_int_eq(spice_server_add_interface(server, &tablet.base), 0);
+	ck_assert_int_eq(spice_server_add_interface(server, &vmm_tablet.base), 0);
 	ck_assert_int_eq(spice_server_add_interface(server, &tablet2.base), -1);
 	ck_assert_int_eq(spice_server_add_interface(server, &teleporter), 0);
 	ck_assert_int_eq(spice_server_remove_interface(&teleporter), -1);
 	ck_assert_int_eq(spice_server_remove_interface(&kbd2.base), -1);
-	ck_assert_int_eq(spice_server_remove_interface(&mouse.base), -1);
+	ck_assert_int_eq(spice_server_remove_interface(&vmm_mouse.base), -1);
 
 	display_init(&one, 0);
 	display_init(&same, 0);
@@ -1410,7 +1368,7 @@ START_TEST(test_destroy_attached)
 	SpiceMigrateInstance migration = { .base = { &migrate_interface.base } };
 	struct port agent = port_of("vdagent", NULL, 10), usb = port_of("usbredir", NULL, 10);
 	SpiceServer *server = server_on(socket_path);
-	SpiceBaseInstance *all[] = { &kbd.base, &mouse.base, &tablet.base, &play.base, &migration.base,
+	SpiceBaseInstance *all[] = { &vmm_kbd.base, &vmm_mouse.base, &vmm_tablet.base, &play.base, &migration.base,
 		&agent.device.base, &usb.device.base, &display.qxl.base };
 	QXLDevMemSlot slot = host_slot();
 
@@ -1427,22 +1385,24 @@ START_TEST(test_destroy_attached)
 
 	NET_TURN_UNTIL(loop, player->display && player->inputs && display.caps_present);
 	spice_server_destroy(server);
-	ck_assert_int_eq(core_seen.watches + core_seen.timers, 0);
+	ck_assert_int_eq(books.watches + books.timers, 0);
 	NET_TURN_UNTIL(loop, player->is_over);
 
-	int calls = display.worker_calls, sizes = tablet_calls;
+	int calls = display.worker_calls;
+
+	vmm.width = -1;
 
 	agent.left = 10;
 	agent.reads = 0;
 	spice_server_char_device_wakeup(&agent.device);
 	spice_qxl_wakeup(&display.qxl);
-	ck_assert_int_eq(spice_server_kbd_leds(&kbd, 1), -1);
+	ck_assert_int_eq(spice_server_kbd_leds(&vmm_kbd, 1), -1);
 	/* a VMM that is late with these */
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		spice_server_remove_interface(all[i]);
 	turn(30);
 	ck_assert_int_eq(display.worker_calls, calls);
-	ck_assert_int_eq(tablet_calls, sizes);
+	ck_assert_int_eq(vmm.width, -1);
 	ck_assert_int_eq(agent.reads, 0);
 	player_free(player);
 }
@@ -1450,7 +1410,7 @@ END_TEST
 
 static void suite_add(TCase *tc)
 {
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, setup, books_close);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_defaults);
 	tcase_add_loop_test(tc, test_setters, 0, sizeof setters / sizeof *setters);
