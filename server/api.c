@@ -153,8 +153,8 @@ CLOVE_EXPORT int spice_server_set_ticket(SpiceServer *server, const char *passwd
 		return 0;
 	server->is_noauth_chosen = false;
 	policy->has_ticketing = true;
-	/* valid through the whole of its last second */
-	policy->expires_ms = lifetime ? (now / 1000 + (uint64_t)(lifetime > 0 ? lifetime : 0) + 1) * 1000 : 0;
+	/* the check allows the whole of its last second */
+	policy->expires_ms = lifetime ? now + (uint64_t)(lifetime > 0 ? lifetime : 0) * 1000 : 0;
 	if (!passwd) {
 		memset(policy->password, 0, sizeof policy->password);
 		policy->expires_ms = now;

@@ -85,6 +85,7 @@ void clove_channel_fini(struct clove_channel *channel)
 	clove_stream_free(channel->stream);
 	clove_buf_fini(&channel->in);
 	clove_buf_fini(&channel->out);
+	clove_buf_fini(&channel->ends);
 	clove_buf_fini(&channel->scratch);
 	clove_arena_fini(&channel->arena);
 	channel->watch = NULL;
@@ -187,6 +188,31 @@ static bool write_failed(struct clove_channel *channel, enum clove_err err)
 	return true;
 }
 
+/* Over TLS one write holds bytes of one message only. spice-gtk 0.42 waits for its socket before
+ * each message; what OpenSSL has decoded with the last one would lie there unread for ever. */
+static size_t one_write(const struct clove_channel *channel)
+{
+	size_t left = channel->out.len;
+
+	if (channel->ends.len)
+		memcpy(&left, channel->ends.data, sizeof left);
+	return left;
+}
+
+static void consume(struct clove_channel *channel, size_t n)
+{
+	size_t left = one_write(channel) - n;
+
+	channel->bytes_out += n;
+	clove_buf_consume(&channel->out, n);
+	if (!channel->ends.len)
+		return;
+	if (left)
+		memcpy(channel->ends.data, &left, sizeof left);
+	else
+		clove_buf_consume(&channel->ends, sizeof left);
+}
+
 /* Writes what it can; true when the queue is empty. */
 static bool flush(struct clove_channel *channel)
 {
@@ -194,10 +220,9 @@ static bool flush(struct clove_channel *channel)
 		size_t put;
 
 		if (write_failed(channel, clove_stream_write(channel->stream, channel->out.data,
-				channel->out.len, &put)))
+				one_write(channel), &put)))
 			return false;
-		channel->bytes_out += put;
-		clove_buf_consume(&channel->out, put);
+		consume(channel, put);
 	}
 	if (channel->out.len)
 		return false;
@@ -214,6 +239,7 @@ static bool flush(struct clove_channel *channel)
 static enum clove_err put(struct clove_channel *channel, struct iovec *iov, int n)
 {
 	bool may_take_more = false;
+	size_t left = 0;
 
 	if (!channel->out.len && !channel->corks && channel->is_started) {
 		size_t written;
@@ -230,6 +256,11 @@ static enum clove_err put(struct clove_channel *channel, struct iovec *iov, int 
 			}
 		}
 	}
+	for (int i = 0; i < n; i++)
+		left += iov[i].iov_len;
+	if (left && channel->stream->is_tls &&
+			clove_buf_append(&channel->ends, &left, sizeof left) != CLOVE_OK)
+		return CLOVE_ERR_NOMEM;
 	for (int i = 0; i < n; i++) {
 		if (channel->is_reply)
 			channel->replies_queued += iov[i].iov_len;

@@ -69,6 +69,7 @@ struct clove_channel {
 	struct clove_watch *watch;
 	struct clove_timer *timer;         /* closes; goes on with messages that are already here */
 	struct clove_buf in, out, scratch;
+	struct clove_buf ends;             /* TLS: bytes left of each message in `out`, a size_t each */
 	struct clove_arena arena;
 	enum clove_err close_err;
 	int watch_mask, read_wants, write_wants;

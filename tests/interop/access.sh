@@ -93,8 +93,9 @@ if [ "$whose" = ours ]; then
 	watch "spice://127.0.0.1:$port"
 	second=$client_pid
 	check "CLOVE_MULTI_CLIENT: the second joins it" until_counts displays 2
-	look_first() { desk_shot "$(desk_window $first)" "$1"; }
-	look_second() { desk_shot "$(desk_window $second)" "$1"; }
+	# windows may lie upon each other
+	look_first() { window=$(desk_window $first) && desk_focus "$window" && sleep 0.2 && desk_shot "$window" "$1"; }
+	look_second() { window=$(desk_window $second) && desk_focus "$window" && sleep 0.2 && desk_shot "$window" "$1"; }
 	check "CLOVE_MULTI_CLIENT: the first sees the picture" agree many find look_first
 	check "CLOVE_MULTI_CLIENT: the second sees it too" agree many find look_second
 	desk_end $first

@@ -617,6 +617,98 @@ START_TEST(test_channel_full_header_carries_a_list)
 }
 END_TEST
 
+/* A stream that says it is TLS, takes so many bytes a call, and keeps where each call ended. */
+static struct {
+	uint8_t bytes[4096];
+	size_t len, ends[512], n, most;
+} taken;
+
+static enum clove_err taker_read(struct clove_stream *s, void *data, size_t len, size_t *got)
+{
+	(void)s;
+	(void)data;
+	(void)len;
+	(void)got;
+	return CLOVE_ERR_AGAIN;
+}
+
+static enum clove_err taker_writev(struct clove_stream *s, const struct iovec *iov, int n, size_t *put)
+{
+	size_t room = taken.most;
+
+	(void)s;
+	if (!room)
+		return CLOVE_ERR_AGAIN;
+	for (int i = 0; i < n; i++) {
+		size_t part = iov[i].iov_len < room ? iov[i].iov_len : room;
+
+		memcpy(taken.bytes + taken.len, iov[i].iov_base, part);
+		taken.len += part;
+		room -= part;
+		*put += part;
+	}
+	taken.ends[taken.n++] = taken.len;
+	return CLOVE_OK;
+}
+
+static int taker_wants(const struct clove_stream *s)
+{
+	(void)s;
+	return CLOVE_WRITE;
+}
+
+static size_t taker_buffered(const struct clove_stream *s)
+{
+	(void)s;
+	return 0;
+}
+
+static void taker_free(struct clove_stream *s)
+{
+	free(s);
+}
+
+static const struct clove_stream_ops taker_ops = {
+	.read = taker_read, .writev = taker_writev, .wants = taker_wants, .buffered = taker_buffered,
+	.free = taker_free,
+};
+
+static const size_t takes[] = { 1, 5, 9, 10, 11, 4096 };
+
+/* No write goes over the end of a message: corked, queued while nothing is taken, or at once. */
+START_TEST(test_channel_tls_write_holds_one_message)
+{
+	enum { MESSAGES = 12, LEN = 6 + 4 };
+	struct clove_stream *stream = calloc(1, sizeof *stream);
+	struct clove_stream *ends[2];
+
+	net_pair(ends);
+	raw = ends[1];
+	*stream = (struct clove_stream){ .ops = &taker_ops, .fd = raw->fd, .is_tls = true };
+	memset(&taken, 0, sizeof taken);
+	client = end_new(false, true, stream, CLOVE_BYTES(NULL, 0));
+	clove_channel_start(&client->channel);
+	clove_channel_cork(&client->channel);
+	for (uint32_t i = 0; i < 4; i++)
+		press(client, i);
+	taken.most = takes[_i];
+	clove_channel_uncork(&client->channel);
+	taken.most = 0;
+	for (uint32_t i = 4; i < 8; i++)
+		press(client, i);
+	taken.most = takes[_i];
+	for (uint32_t i = 8; i < MESSAGES; i++)
+		press(client, i);
+	NET_TURN_UNTIL(loop, taken.len == MESSAGES * LEN);
+	clove_stream_free(ends[0]);
+
+	for (size_t i = 0, begin = 0; i < taken.n; begin = taken.ends[i++])
+		ck_assert_uint_eq(begin / LEN, (taken.ends[i] - 1) / LEN);
+	for (uint32_t i = 0; i < MESSAGES; i++)
+		ck_assert_uint_eq(clove_le32(taken.bytes + i * LEN + 6), i);
+}
+END_TEST
+
 static const struct { const char *why; uint8_t body[16]; size_t len; } lists[] = {
 	{ "empty",              { 0 }, 0 },
 	{ "half a count",       { 1 }, 1 },
@@ -673,6 +765,7 @@ int main(void)
 	tcase_add_test(tests, test_channel_list_waits_in_the_middle);
 	tcase_add_test(tests, test_channel_full_header_carries_a_list);
 	LOOP(test_channel_client_skips_bad_lists, lists);
+	LOOP(test_channel_tls_write_holds_one_message, takes);
 	suite_add_tcase(suite, tests);
 	return net_run(suite);
 }
