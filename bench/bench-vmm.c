@@ -528,14 +528,50 @@ static void create_primary(void)
 	spice.qxl_create_primary_surface(&display, 0, &surface);
 }
 
+static void drop_queue(void)
+{
+	struct update *first;
+
+	pthread_mutex_lock(&queue_lock);
+	first = queue_first;
+	queue_first = NULL;
+	queue_last = &queue_first;
+	pthread_mutex_unlock(&queue_lock);
+	while (first) {
+		struct update *next = first->next;
+
+		free(first);
+		first = next;
+	}
+}
+
+static void destroy_primary(void)
+{
+	drop_queue();
+	spice.qxl_destroy_primary_surface(&display, 0);
+	free(frame);
+	free(mirror);
+	free(primary);
+	frame = mirror = NULL;
+	primary = NULL;
+}
+
+static void paint_all(void)
+{
+	for (int i = 0; i < options.height / 16; i++)
+		paint_line();
+	refresh();
+}
+
 static void queue_cursor(void)
 {
+	static uint64_t unique;
 	struct cursor_update *update = calloc(1, sizeof *update);
 
 	if (!update)
 		exit(1);
 	QXLCursor *cursor = &update->shape.cursor;
-	cursor->header.unique = 1;
+	cursor->header.unique = ++unique;
 	cursor->header.type = SPICE_CURSOR_TYPE_ALPHA;
 	cursor->header.width = cursor->header.height = 32;
 	cursor->data_size = cursor->chunk.data_size = sizeof update->shape.pixels;
@@ -551,6 +587,7 @@ static void queue_cursor(void)
 	update->ext.cmd.type = QXL_CMD_CURSOR;
 	update->ext.cmd.data = (uintptr_t)&update->command;
 	pthread_mutex_lock(&queue_lock);
+	free(queued_cursor);
 	queued_cursor = update;
 	pthread_mutex_unlock(&queue_lock);
 	spice.qxl_wakeup(&display);
@@ -733,6 +770,36 @@ static void do_leds(int fd, const char *rest)
 	answer(fd, "{\"leds\":%d}", atoi(rest));
 }
 
+static bool read_size(const char *text)
+{
+	int width, height;
+
+	if (sscanf(text, "%dx%d", &width, &height) != 2 || width < 64 || height < 32 || width > 8192 || height > 8192)
+		return false;
+	options.width = width;
+	options.height = height;
+	return true;
+}
+
+static void do_resize(int fd, const char *rest)
+{
+	if (options.has_display) {
+		destroy_primary();
+		read_size(rest);
+		create_primary();
+		paint_all();
+	}
+	answer(fd, "{\"width\":%d,\"height\":%d}", options.width, options.height);
+}
+
+static void do_cursor(int fd, const char *rest)
+{
+	(void)rest;
+	if (options.has_display)
+		queue_cursor();
+	answer(fd, "{\"cursor\":%d}", options.has_display);
+}
+
 static void do_stop(int fd, const char *rest)
 {
 	(void)rest;
@@ -766,6 +833,8 @@ static const struct {
 	{ "busy", do_busy },       /* a line of text N times a second; 0 ends it */
 	{ "nudge", do_nudge },     /* says N times a second that there may be commands, as QEMU does; 0 ends it */
 	{ "hash", do_hash },       /* of the screen's colours */
+	{ "resize", do_resize },   /* WxH, with a new picture */
+	{ "cursor", do_cursor },   /* a new shape */
 	{ "leds", do_leds },
 	{ "stop", do_stop },
 	{ "cont", do_cont },
@@ -1037,9 +1106,7 @@ static void server_start(void)
 	}
 	spice.server_vm_start(server);
 	if (options.has_display) {
-		for (int i = 0; i < options.height / 16; i++)
-			paint_line();
-		refresh();
+		paint_all();
 		queue_cursor();
 	}
 }
@@ -1048,22 +1115,13 @@ static void server_end(void)
 {
 	spice.server_vm_stop(server);
 	if (options.has_display) {
-		spice.qxl_destroy_primary_surface(&display, 0);
+		destroy_primary();
 		spice.server_remove_interface(&display.base);
 	}
 	if (options.has_tablet)
 		spice.server_remove_interface(&tablet.base);
 	spice.server_destroy(server);
-	while (queue_first) {
-		struct update *update = queue_first;
-
-		queue_first = update->next;
-		free(update);
-	}
 	free(queued_cursor);
-	free(frame);
-	free(mirror);
-	free(primary);
 	for (struct SpiceWatch *watch = watches; watch; watch = watch->next)
 		watch->is_dead = true;
 	for (struct SpiceTimer *timer = timers; timer; timer = timer->next)
@@ -1106,8 +1164,7 @@ static void read_options(int argc, char **argv)
 		case NO_DISPLAY: options.has_display = false; break;
 		case EVENTS: options.shows_events = true; break;
 		case SIZE:
-			if (sscanf(optarg, "%dx%d", &options.width, &options.height) == 2 && options.width >= 64 &&
-					options.height >= 32 && options.width <= 8192 && options.height <= 8192)
+			if (read_size(optarg))
 				break;
 			fprintf(stderr, "bench-vmm: --size is WxH, from 64x32 to 8192x8192\n");
 			exit(2);

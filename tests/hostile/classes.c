@@ -476,7 +476,7 @@ static void display_unread(unsigned int type, uint32_t i)
 	struct peer main, display;
 	struct clove_buf buf = { 0 };
 
-	screen_busy(200);
+	vmm_do("busy 200");
 	put_display_init(&buf);
 	if (peer_session_open(&main, &display, type)) {
 		setsockopt(display.stream->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
@@ -487,7 +487,7 @@ static void display_unread(unsigned int type, uint32_t i)
 		peer_close(&main);
 	peer_close(&display);
 	peer_close(&main);
-	screen_busy(0);
+	vmm_do("busy 0");
 	clove_buf_fini(&buf);
 }
 
@@ -647,6 +647,36 @@ static void links_after_end(unsigned int type, uint32_t i)
 	peer_end(&other);
 }
 
+/* The VMM does what a VMM does, in the middle of it all. */
+static void restless_vmm(unsigned int type, uint32_t i)
+{
+	static const char *const deeds[] = { "resize 640x480", "resize 720x400", "resize 800x600", "stop", "cont",
+		"cursor", "leds 7", "leds 0", "paint 3", "paint 20" };
+	struct peer main, other;
+	struct clove_buf buf = { 0 };
+
+	(void)i;
+	vmm_do("busy 100");
+	put_sensible(&buf, type);
+	put_seed(&buf, type);
+	if (peer_session_open(&main, &other, type))
+		for (int n = 0; n < 6; n++) {
+			if (other.stream)
+				peer_say(&other, buf.data + buf.len * (size_t)n / 6,
+						buf.len * (size_t)(n + 1) / 6 - buf.len * (size_t)n / 6);
+			vmm_do(deeds[below(10)]);
+			if (below(2))
+				peer_listen(&other, 1);
+		}
+	peer_end(below(2) ? &main : &other);
+	vmm_do("cont");
+	vmm_do("busy 0");
+	vmm_do("resize 640x480");
+	peer_close(&other);
+	peer_close(&main);
+	clove_buf_fini(&buf);
+}
+
 /* -- slow ones: they stay until the next good client has been served -- */
 
 static void slow_link(unsigned int type, uint32_t i)
@@ -741,6 +771,9 @@ const struct hostile_class hostile_classes[] = {
 	{ "session: channels not offered", not_offered, 0 },
 	{ "session: order of closing", order_of_closing, 0 },
 	{ "session: links after its end", links_after_end, 0 },
+	{ "session: a restless VMM, display", restless_vmm, CLOVE_CHANNEL_DISPLAY },
+	{ "session: a restless VMM, cursor", restless_vmm, CLOVE_CHANNEL_CURSOR },
+	{ "session: a restless VMM, inputs", restless_vmm, CLOVE_CHANNEL_INPUTS },
 	{ "slow: a link byte by byte", slow_link, 0 },
 	{ "slow: half open", half_open, 0 },
 	{ "slow: half a message on display", half_message, CLOVE_CHANNEL_DISPLAY },

@@ -15,7 +15,7 @@ struct hostile_class {
 extern const struct hostile_class hostile_classes[];
 extern const unsigned int hostile_class_count;
 
-/* Has the VMM change its screen: 0 ends it. */
-void screen_busy(int lines_per_second);
+/* A command of bench-vmm's control socket. */
+void vmm_do(const char *command);
 
 #endif

@@ -165,12 +165,10 @@ static unsigned int vmm_keys(void)
 	return n;
 }
 
-void screen_busy(int lines_per_second)
+void vmm_do(const char *command)
 {
-	char command[32];
-
-	snprintf(command, sizeof command, "busy %d", lines_per_second);
-	vmm_ask(command);
+	if (vmm_is_alive())
+		vmm_ask(command);
 }
 
 /* -- a client that means well -- */
