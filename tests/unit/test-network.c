@@ -484,7 +484,7 @@ static const struct {
 	{ "none set, none given",  PLAIN, no_password,      0,  M, 0, NULL, CLOVE_LINK_PERMISSION_DENIED, 1 },
 	{ "none set, one given",   PLAIN, no_password,      0,  M, 0, password, CLOVE_LINK_PERMISSION_DENIED, 1 },
 	{ "longest password",      PLAIN, longest_password, 0,  M, 0, SIXTY, CLOVE_LINK_OK, 0 },
-	{ "not its last letter",   PLAIN, longest_password, 0,  M, 0, SIXTY + 1, CLOVE_LINK_PERMISSION_DENIED, 1 },
+	{ "not its first letter",  PLAIN, longest_password, 0,  M, 0, &SIXTY[1], CLOVE_LINK_PERMISSION_DENIED, 1 },
 	{ "shorter than before",   PLAIN, shorter_password, 0,  M, 0, "correct", CLOVE_LINK_OK, 0 },
 	{ "expired",               PLAIN, expired,          0,  M, 0, password, CLOVE_LINK_PERMISSION_DENIED, 1 },
 	{ "not expired",           PLAIN, expires_later,    0,  M, 0, password, CLOVE_LINK_OK, 0 },
@@ -708,6 +708,7 @@ static void set_up_short(void)
 START_TEST(test_network_cuts_slow_clients)
 {
 	static const char header[] = LINK_HEADER("\2", "\x12\0\0\0");
+	static const char record[16] = "\x16\x03\x01\x3f\xff\x01"; /* of 16 KiB, and it never ends */
 	struct client client = { .is_held = true };
 	uint64_t begin = clove_now_ms();
 	int fd = -1;
@@ -718,10 +719,8 @@ START_TEST(test_network_cuts_slow_clients)
 	else
 		fd = slow[_i].where == ADOPTED ? adopt(ADOPTED) : dial(slow[_i].where, NULL);
 	for (size_t i = 0; !n_failed && i < 40; i++) {
-		/* A TLS record of 16 KiB that never ends, or a link header. */
 		if (slow[_i].stays == DRIPPING && i < 16)
-			(void)!send(fd, slow[_i].where == TLS ? "\x16\x03\x01\x3f\xff\x01\0\0\0\0\0\0\0\0\0\0" + i :
-					header + i, 1, MSG_NOSIGNAL);
+			(void)!send(fd, slow[_i].where == TLS ? &record[i] : &header[i], 1, MSG_NOSIGNAL);
 		turn_for(25);
 	}
 	ck_assert_uint_eq(n_failed, 1);
