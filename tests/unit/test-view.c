@@ -8,8 +8,12 @@
 #include <unistd.h>
 #include "client-gtk/geometry.h"
 #include "client-gtk/keyboard.h"
+#include "client-gtk/locks.h"
 #include "client-gtk/motion.h"
+#include "client-gtk/reconnect.h"
+#include "client-gtk/release-chord.h"
 #include "client-gtk/screenshot.h"
+#include "client-gtk/stats.h"
 
 static void note(void *opaque, bool is_press, uint32_t code)
 {
@@ -148,6 +152,124 @@ START_TEST(test_motion_waits_for_acks_and_adds_up)
 }
 END_TEST
 
+/* C and A are Ctrl_L and Alt_L pressed, lower case released; X and x another key. */
+static const struct {
+	const char *why, *keys, *want;
+} chord_cases[] = {
+	{ "as it is meant",           "CAac",     ".p.k" },
+	{ "the other way round",      "ACac",     ".p.k" },
+	{ "with repetitions",         "CCAAac",   "..p..k" },
+	{ "a key between",            "CXAxac",   "......" },
+	{ "a key behind",             "CAXxac",   ".p...." },
+	{ "a key when one is up",     "CAaXxc",   ".p...." },
+	{ "one alone",                "CcAa",     "...." },
+	{ "again after a spoilt one", "CXxcCAac", ".....p.k" },
+	{ "twice",                    "CAacCAac", ".p.k.p.k" },
+};
+
+START_TEST(test_chord_releases)
+{
+	struct clove_release_chord chord = { 0 };
+	GString *seen = g_string_new(NULL);
+
+	for (const char *key = chord_cases[_i].keys; *key; key++) {
+		char lower = g_ascii_tolower(*key);
+		unsigned int evdev = lower == 'c' ? 29 : lower == 'a' ? 56 : 45;
+		enum clove_release release = clove_release_chord_key(&chord, g_ascii_isupper(*key), evdev);
+
+		g_string_append_c(seen, release == CLOVE_RELEASE_POINTER ? 'p' :
+				release == CLOVE_RELEASE_KEYBOARD ? 'k' : '.');
+	}
+	ck_assert_msg(!strcmp(seen->str, chord_cases[_i].want), "%s: %s", chord_cases[_i].why, seen->str);
+	g_string_free(seen, TRUE);
+}
+END_TEST
+
+START_TEST(test_locks_follow_the_desktop_without_a_quarrel)
+{
+	struct clove_locks locks = { .desktop = 2 };
+
+	ck_assert(!clove_locks_report(&locks, 0, 1)); /* nobody to tell */
+	ck_assert(clove_locks_connected(&locks, 0));
+	ck_assert(!clove_locks_report(&locks, 0, 10)); /* it does not listen: once is enough */
+	ck_assert(!clove_locks_report(&locks, 2, 20)); /* it does */
+	ck_assert(!clove_locks_desktop(&locks, 6, true)); /* its own key did this on both sides */
+	clove_locks_key(&locks, 100);
+	ck_assert(!clove_locks_report(&locks, 2, 200)); /* older than the key */
+	ck_assert(!clove_locks_report(&locks, 6, 300));
+	ck_assert(!clove_locks_report(&locks, 6, 2300));
+	ck_assert(clove_locks_report(&locks, 2, 5000)); /* the guest changed its mind */
+	ck_assert(!clove_locks_report(&locks, 2, 5001));
+	ck_assert(!clove_locks_report(&locks, 6, 5002));
+	ck_assert(clove_locks_desktop(&locks, 0, false)); /* while another window has the keyboard */
+	ck_assert(!clove_locks_report(&locks, 0, 6000));
+	ck_assert(!clove_locks_focus(&locks, 0));
+	ck_assert(clove_locks_focus(&locks, 4));
+	clove_locks_disconnected(&locks);
+	ck_assert(!clove_locks_focus(&locks, 2));
+}
+END_TEST
+
+START_TEST(test_reconnect_does_not_push_another_viewer_out)
+{
+	struct clove_reconnect reconnect = { .was_gone = true, .tries = 9 };
+	static const unsigned int pauses[] = { 1, 2, 4, 8, 15, 15, 15 };
+	unsigned int seconds;
+
+	clove_reconnect_lost(&reconnect);
+	ck_assert_int_eq(clove_reconnect_next(&reconnect, &seconds), CLOVE_RECONNECT_LOOK);
+	clove_reconnect_found(&reconnect, true);
+	ck_assert_int_eq(clove_reconnect_next(&reconnect, &seconds), CLOVE_RECONNECT_ASK);
+	/* the server was away: whoever waits may come back, again and again */
+	clove_reconnect_lost(&reconnect);
+	for (size_t i = 0; i < G_N_ELEMENTS(pauses); i++) {
+		ck_assert_int_eq(clove_reconnect_next(&reconnect, &seconds),
+				i ? CLOVE_RECONNECT_TRY : CLOVE_RECONNECT_LOOK);
+		ck_assert_uint_eq(seconds, pauses[i]);
+		clove_reconnect_found(&reconnect, false);
+	}
+	clove_reconnect_found(&reconnect, true);
+	ck_assert_int_eq(clove_reconnect_next(&reconnect, &seconds), CLOVE_RECONNECT_TRY);
+}
+END_TEST
+
+START_TEST(test_stats_measure_from_the_first_key_to_the_next_change)
+{
+	struct clove_display_counts counts = { .bytes_in = 5, .decode_us = 7 };
+	char *path = g_strdup_printf("%s/clove-stats-%d", g_get_tmp_dir(), getpid()), *text, *error = NULL;
+	struct clove_stats stats = { 0 };
+
+	ck_assert(!clove_stats_open(&stats, "/nowhere/stats", &error));
+	ck_assert_ptr_nonnull(error);
+	g_free(error);
+	ck_assert(clove_stats_open(&stats, path, &error));
+	clove_stats_changed(&stats);        /* before the key */
+	clove_stats_key(&stats, 1000);
+	clove_stats_key(&stats, 1500);      /* the first counts */
+	clove_stats_painted(&stats, 2000);  /* nothing changed since */
+	clove_stats_changed(&stats);
+	clove_stats_painted(&stats, 4000);
+	clove_stats_changed(&stats);
+	clove_stats_painted(&stats, 5000);  /* no key */
+	clove_stats_key(&stats, 10000);
+	clove_stats_changed(&stats);
+	clove_stats_painted(&stats, 9000000); /* too late to be its answer */
+	clove_stats_write(&stats, 9000000, true, &counts);
+	clove_stats_write(&stats, 9900000, false, &counts);
+	clove_stats_close(&stats);
+	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+	ck_assert_str_eq(text, "{\"time_ms\":9000,\"connected\":true,\"bytes_in\":5,\"bytes_out\":0,"
+			"\"messages\":0,\"drawings\":0,\"skipped\":0,\"images\":0,\"frames\":0,"
+			"\"painted\":4,\"decode_us\":7,\"draw_us\":0,\"keys\":3,\"key_to_pixel_us\":[3000]}\n"
+			"{\"time_ms\":9900,\"connected\":false,\"bytes_in\":5,\"bytes_out\":0,"
+			"\"messages\":0,\"drawings\":0,\"skipped\":0,\"images\":0,\"frames\":0,"
+			"\"painted\":4,\"decode_us\":7,\"draw_us\":0,\"keys\":3,\"key_to_pixel_us\":[]}\n");
+	g_unlink(path);
+	g_free(text);
+	g_free(path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("view");
@@ -160,6 +282,10 @@ int main(void)
 	tcase_add_loop_test(tcase, test_geometry_places_the_picture, 0, G_N_ELEMENTS(places));
 	tcase_add_test(tcase, test_screenshot_is_whole_or_not_there);
 	tcase_add_test(tcase, test_motion_waits_for_acks_and_adds_up);
+	tcase_add_loop_test(tcase, test_chord_releases, 0, G_N_ELEMENTS(chord_cases));
+	tcase_add_test(tcase, test_locks_follow_the_desktop_without_a_quarrel);
+	tcase_add_test(tcase, test_reconnect_does_not_push_another_viewer_out);
+	tcase_add_test(tcase, test_stats_measure_from_the_first_key_to_the_next_change);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
