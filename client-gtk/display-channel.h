@@ -34,7 +34,7 @@ struct clove_display_events {
 	 * in one turn of the loop as a rule: who wants to go on showing the last picture copies it. */
 	void (*primary_went)(void *opaque);
 	/* Pixels of the primary changed; `region` lies inside it, and dies with the call. Once a turn of
-	 * the loop at most, after all messages of the turn. */
+	 * the loop, after all messages of the turn, and once more before primary_went and closed. */
 	void (*changed)(void *opaque, const pixman_region32_t *region);
 	/* The primary is worth showing (MARK). Follows the `changed` that it belongs to; once per
 	 * primary_came. The pixels of `--screenshot` are those from here on. */
