@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "common/net/openssl.h"
 #include "common/util/log.h"
 #include "server/client.h"
 #include "server/core-loop.h"
@@ -197,6 +198,8 @@ CLOVE_EXPORT SpiceServer *spice_server_new(void)
 
 	if (!server)
 		return NULL;
+	/* Early: whoever calls OpenSSL first in a process decides whether exit() cleans up under our threads. */
+	clove_openssl_init();
 	server->options.port = server->options.tls_port = server->options.listen_fd = -1;
 	server->options.has_agent_mouse = server->options.has_agent_copypaste = true;
 	server->options.has_agent_file_xfer = server->options.has_playback_compression = true;
