@@ -17,6 +17,8 @@ enum {
 	DAMAGE_BOXES = 64,               /* a region of more is told as its extents */
 	LOOK_AGAIN_MS = 5,               /* at what other display channels have done meanwhile */
 	WAIT_MS = 10000,                 /* for them, at most */
+	BUSY_US = 16000,                 /* after so much work: */
+	REST_MS = 1,                     /* until painting and input had their turn */
 	IMAGES = 3,                      /* in one message: source, brush, mask; or two brushes */
 };
 static const int64_t SURFACE_PIXELS = (int64_t)1 << 26;
@@ -42,6 +44,7 @@ struct clove_display_channel {
 	pixman_region32_t damage;        /* of the primary, not yet told */
 	bool is_marked, is_mark_told, is_waiting, is_late;
 	uint64_t waiting_since;          /* ms */
+	uint64_t rested_at;              /* decode_us and draw_us then */
 	struct held held[IMAGES];
 	struct clove_display_counts counts;
 };
@@ -228,6 +231,19 @@ static enum clove_err on_wait_for_channels(void *channel, const void *message)
 	return wait_for(channel, message);
 }
 
+/* A descriptor that is always ready, or a timer that is always due, would keep the owner's loop from
+ * ever painting what was drawn. */
+static void rest(struct clove_display_channel *display)
+{
+	uint64_t busy = display->counts.decode_us + display->counts.draw_us;
+
+	if (busy - display->rested_at < BUSY_US)
+		return;
+	display->rested_at = busy;
+	clove_channel_pause(&display->channel);
+	clove_timer_start(display->channel.loop, display->wait_timer, REST_MS);
+}
+
 /* -- images -- */
 
 static bool is_lossy_enough(const struct clove_picture *picture, uint8_t type)
@@ -397,6 +413,7 @@ static enum clove_err draw(struct clove_display_channel *display, struct clove_d
 		err = draw_clipped(display, d, base);
 	display->counts.draw_us += clove_now_us() - start;
 	release_images(display, false);
+	rest(display);
 	if (err) {
 		display->counts.skipped++;
 		return err;

@@ -824,6 +824,22 @@ START_TEST(test_display_channel_tells_of_primaries)
 }
 END_TEST
 
+/* However much a server sends at once, there is time for others in between. */
+START_TEST(test_display_channel_lets_others_have_their_turn)
+{
+	struct playing playing = { 0 };
+	struct viewer viewer;
+
+	say_surface(&playing, 0, 2048, 2048, CLOVE_SURFACE_FMT_32_XRGB);
+	for (uint32_t i = 0; i < 40; i++)
+		say_fill(&playing, 0, 0, 0, 2048, 2048, i);
+	view_all(&viewer, &playing);
+	ck_assert_int_ge(viewer.changes, 5);
+	ck_assert_uint_eq(pixel(&viewer, 2047, 2047), 39);
+	end(&viewer, &playing);
+}
+END_TEST
+
 /* -- several channels -- */
 
 struct pair {
@@ -1141,6 +1157,7 @@ int main(void)
 	tcase_add_test(tcase, test_display_channel_keeps_images_that_are_not_seen);
 	tcase_add_loop_test(tcase, test_display_channel_draws, 0, sizeof messages / sizeof *messages);
 	tcase_add_test(tcase, test_display_channel_tells_of_primaries);
+	tcase_add_test(tcase, test_display_channel_lets_others_have_their_turn);
 	tcase_add_test(tcase, test_display_channel_waits_for_an_image_of_another);
 	tcase_add_test(tcase, test_display_channel_shares_the_glz_dictionary);
 	tcase_add_test(tcase, test_display_channel_waits_for_a_message_of_another);
