@@ -28,7 +28,7 @@ mods="
  virtio_pci virtio_blk virtio_scsi virtio_console virtio_net virtio_balloon virtio_input virtio_rng
  qxl bochs cirrus virtio-gpu
  ehci-pci uhci-hcd ohci-pci xhci-pci usb-storage uas usbhid hid-generic cdc-acm usbserial ftdi_sio
- usbmon snd-usb-audio snd-hda-intel snd-hda-codec-generic snd-intel8x0 snd-ens1370
+ usbmon snd-usb-audio snd-hda-intel snd-hda-codec-generic snd-intel8x0 snd-ens1370 snd-pcm-oss
  evdev psmouse uinput usblp rndis_host cdc_ether asix ax88179_178a
  e1000 e1000e 8139cp 8139too
  sd_mod sr_mod cdrom sg ata_piix ata_generic ahci megaraid_sas lsi53c8xx sym53c8xx

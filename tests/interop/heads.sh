@@ -48,7 +48,7 @@ else
 fi
 : > "$t/two/chan.log"
 guest qmp "$t/two" '{"execute":"system_reset"}' >/dev/null
-check "system_reset: the guest comes up again" guest wait "$t/two" 60
+check "system_reset: the guest comes up again" guest wait "$t/two" 120
 guest qmp "$t/two" '{"execute":"quit"}' >/dev/null
 check "quit: QEMU ends" guest waitexit "$t/two" 10
 

@@ -37,19 +37,26 @@ use() { # NAME PID WINDOW
 	check "$name: shows the pixels of screendump" agree g find look_at_window
 	check "$name: typed keys arrive in the guest" typed_arrives g "$window"
 	point() {
-		guest sh "$t/g" 'evdump -t 4 > /tmp/events 2>&1 &' >/dev/null
+		guest sh "$t/g" 'evdump -t 6 > /tmp/events 2>&1 &' >/dev/null
 		sleep 0.5
 		# the same place twice would be no event
-		xdotool mousemove --window "$window" $((200 + RANDOM % 300)) $((200 + RANDOM % 300)) mousemove_relative 10 0 mousemove_relative 10 10 click 1
+		xdotool mousemove --window "$window" $((200 + RANDOM % 300)) $((200 + RANDOM % 300)) \
+			mousemove_relative 10 0 mousemove_relative 10 10 click 1 click 2 click 3 click 4 click 5
 		sleep 0.3
 		guest sh "$t/g" 'while pidof evdump >/dev/null; do sleep 0.2; done; cat /tmp/events' > "$t/events"
-		# types: 3 absolute axes 0 and 1, 1 keys (272 is the left button)
-		grep -qE ' 3 0 [0-9]+' "$t/events" && grep -qE ' 1 272 1' "$t/events" ||
-			{ echo "no absolute motion or no button: $(tr '\n' ';' < "$t/events")"; return 1; }
 	}
-	check "$name: the pointer moves and clicks in the guest" point
-	sound() { guest sh "$t/g" 'dd if=/dev/urandom bs=1k count=64 of=/dev/dsp 2>/dev/null || ls /dev/snd/pcmC0D0p'; }
-	check "$name: the guest has its sound card" sound
+	# evdev: type 3 is an absolute axis, 1 a key (272 to 274 the buttons), 2 8 the wheel
+	event() { grep -qE " $1\$" "$t/events" || { echo "no such event in: $(tr '\n' ';' < "$t/events")"; return 1; }; }
+	point
+	check "$name: the pointer goes right in the guest" event '3 0 [0-9]+'
+	check "$name: and down" event '3 1 [0-9]+'
+	check "$name: left button" event '1 272 1'
+	check "$name: right button" event '1 273 1'
+	check "$name: middle button" event '1 274 1'
+	check "$name: wheel up" event '2 8 1'
+	check "$name: wheel down" event '2 8 -1'
+	sound() { guest sh "$t/g" 'modprobe snd-pcm-oss; timeout 10 dd if=/dev/urandom bs=1k count=64 of=/dev/dsp'; }
+	check "$name: the guest plays sound" sound
 	desk_end "$pid"
 }
 client "$t/remote-viewer.log" remote-viewer "spice://127.0.0.1:$port"

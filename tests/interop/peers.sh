@@ -40,6 +40,13 @@ else
 	fail "remote-viewer shows a window" "$(tail -n 1 "$t/remote-viewer.log")"
 fi
 desk_end $incumbent
+client "$t/remote-viewer.log" remote-viewer --spice-disable-audio "$t/plain.vv"
+if window=$(desk_window $client_pid 20); then
+	check "remote-viewer, plain, shows the pixels of screendump" agree g find look_at_window
+else
+	fail "remote-viewer, plain, shows a window" "$(tail -n 1 "$t/remote-viewer.log")"
+fi
+desk_end $client_pid
 
 if [ -n "$clove_viewer" ]; then
 	client "$t/viewer.log" "$clove_viewer" --screenshot "$t/viewer.png" --wait-picture 20 "$t/plain.vv"
@@ -56,7 +63,7 @@ if [ -n "$clove_viewer" ]; then
 		check "cont: the next picture comes" agree g same look_at_shot
 		: > "$t/g/chan.log"
 		guest qmp "$t/g" '{"execute":"system_reset"}' >/dev/null
-		check "system_reset: the guest comes up again" guest wait "$t/g" 60
+		check "system_reset: the guest comes up again" guest wait "$t/g" 120
 		draw g "-k mix -s 3"
 		check "system_reset: the viewer follows" agree g same look_at_shot
 	else
@@ -68,7 +75,7 @@ else
 	guest qmp "$t/g" '{"execute":"cont"}' >/dev/null
 	: > "$t/g/chan.log"
 	guest qmp "$t/g" '{"execute":"system_reset"}' >/dev/null
-	check "system_reset: the guest comes up again" guest wait "$t/g" 60
+	check "system_reset: the guest comes up again" guest wait "$t/g" 120
 	draw g "-k mix -s 3"
 	check "after a reset: spicy-screenshot equals screendump" agree g same spicy_shot -h 127.0.0.1 -p "$plain" -w secret-1
 fi
