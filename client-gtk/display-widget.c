@@ -5,7 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-enum { RECTANGLES_MOST = 64 };  /* more are drawn as their extents */
+enum {
+	RECTANGLES_MOST = 64,      /* more are drawn as their extents */
+	PAINTS_APART_US = 4000,    /* what comes sooner waits for the frame clock */
+};
 
 struct clove_display_widget {
 	GtkWidget *area;
@@ -15,6 +18,7 @@ struct clove_display_widget {
 	struct clove_head head;
 	cairo_surface_t *picture;    /* the head's pixels: borrowed, or a copy of them */
 	bool is_copy, is_dimmed, is_scaled, has_change;
+	gint64 painted_us;
 	struct clove_geometry geometry;
 
 	enum clove_pointer pointer;
@@ -239,6 +243,7 @@ static gboolean on_draw(GtkWidget *area, cairo_t *cr, gpointer data)
 	}
 	if (view->has_change) {
 		view->has_change = false;
+		view->painted_us = g_get_monotonic_time();
 		if (view->events->painted)
 			view->events->painted(view->opaque);
 	}
@@ -297,6 +302,22 @@ void clove_display_widget_keep(struct clove_display_widget *view)
 		g_clear_pointer(&view->picture, cairo_surface_destroy);
 }
 
+/* GTK's frame clock would wait for up to a sixtieth of a second since the last frame: longer than all
+ * that lies between a key and its pixel. Whoever types wants to see it now; whoever watches a film
+ * does not see more of it. */
+static void paint_soon(struct clove_display_widget *view)
+{
+	GdkWindow *window = gtk_widget_get_window(view->area);
+
+	if (!view->has_change || !window || !gtk_widget_get_mapped(view->area) ||
+			g_get_monotonic_time() - view->painted_us < PAINTS_APART_US)
+		return;
+	G_GNUC_BEGIN_IGNORE_DEPRECATIONS
+	gdk_window_process_updates(window, FALSE);
+	G_GNUC_END_IGNORE_DEPRECATIONS
+	gdk_display_flush(gdk_window_get_display(window));
+}
+
 void clove_display_widget_changed(struct clove_display_widget *view, const pixman_region32_t *region)
 {
 	int n = 0;
@@ -319,6 +340,7 @@ void clove_display_widget_changed(struct clove_display_widget *view, const pixma
 		view->has_change = true;
 		queue_draw(view, left, top, right, bottom);
 	}
+	paint_soon(view);
 }
 
 void clove_display_widget_set_dimmed(struct clove_display_widget *view, bool is_dimmed)
