@@ -260,8 +260,9 @@ static void on_size_allocate(GtkWidget *area, GdkRectangle *allocation, gpointer
 
 static void on_realize(GtkWidget *area, gpointer data)
 {
-	/* every position is told as it comes; motion.h knows how many the server can take */
-	gdk_window_set_event_compression(gtk_widget_get_window(area), FALSE);
+	/* every position is told as it comes; motion.h knows how many the server can take. GDK asks the
+	 * window that the desktop knows. */
+	gdk_window_set_event_compression(gdk_window_get_toplevel(gtk_widget_get_window(area)), FALSE);
 	update_cursor(data);
 }
 

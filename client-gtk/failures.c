@@ -67,7 +67,7 @@ GtkWidget *clove_failure_dialog_new(GtkWindow *parent, enum clove_failure failur
 	gtk_window_set_title(GTK_WINDOW(dialog), "Clove Viewer");
 	gtk_dialog_add_button(GTK_DIALOG(dialog), "_Close", GTK_RESPONSE_CLOSE);
 	if (text->may_retry)
-		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Try again", GTK_RESPONSE_ACCEPT);
+		gtk_dialog_add_button(GTK_DIALOG(dialog), "_Try Again", GTK_RESPONSE_ACCEPT);
 	gtk_dialog_set_default_response(GTK_DIALOG(dialog),
 			text->may_retry ? GTK_RESPONSE_ACCEPT : GTK_RESPONSE_CLOSE);
 	g_free(why);
@@ -83,9 +83,8 @@ GtkWidget *clove_password_dialog_new(GtkWindow *parent, const char *server, bool
 			"This server asks for a password");
 	GtkWidget *entry = gtk_entry_new(), *area;
 
-	gtk_message_dialog_format_secondary_text(GTK_MESSAGE_DIALOG(dialog), "%s%s",
-			was_wrong ? "It is wrong or has expired. Type the password for " : "Server: ",
-			server);
+	gtk_message_dialog_format_secondary_text(GTK_MESSAGE_DIALOG(dialog), "%sServer: %s",
+			was_wrong ? "It is wrong or has expired.\n" : "", server);
 	gtk_window_set_title(GTK_WINDOW(dialog), "Clove Viewer");
 	gtk_entry_set_visibility(GTK_ENTRY(entry), FALSE);
 	gtk_entry_set_max_length(GTK_ENTRY(entry), 60); /* more does not fit into a ticket */

@@ -397,12 +397,15 @@ static enum clove_button button_of(guint button)
 }
 
 /* Server mode: the click that takes the pointer is not the guest's. */
-static void take_pointer(struct clove_input *input, GtkWidget *area)
+static void take_pointer(struct clove_input *input, GtkWidget *area, const GdkEventButton *event)
 {
 	bool was_grabbed = input->grab.has_pointer;
 
 	clove_grab_all(&input->grab, area);
 	tell_grabbed(input, was_grabbed);
+	input->last_x = event->x_root;
+	input->last_y = event->y_root;
+	input->has_last = true;
 }
 
 static gboolean on_button(GtkWidget *area, GdkEventButton *event, gpointer data)
@@ -422,7 +425,7 @@ static gboolean on_button(GtkWidget *area, GdkEventButton *event, gpointer data)
 		return GDK_EVENT_STOP;
 	if (input->mode == CLOVE_MOUSE_MODE_SERVER && !input->grab.has_pointer) {
 		if (event->type == GDK_BUTTON_PRESS)
-			take_pointer(input, area);
+			take_pointer(input, area, event);
 		return GDK_EVENT_STOP;
 	}
 	if (input->mode == CLOVE_MOUSE_MODE_CLIENT) {

@@ -23,7 +23,7 @@ struct clove_window {
 	const struct clove_settings *settings;
 	const struct clove_window_events *events;
 	void *opaque;
-	GtkWidget *window, *header, *stack, *bar, *bar_title, *banner, *banner_text, *banner_button;
+	GtkWidget *window, *header, *stack, *bar, *bar_title, *banner, *banner_text, *banner_button, *banner_close;
 	GtkWidget *status_text, *status_detail, *spinner;
 	GSimpleActionGroup *actions;
 	struct clove_display_widget *view;
@@ -458,6 +458,9 @@ static GtkWidget *banner_new(struct clove_window *window)
 	window->banner_button = gtk_button_new_with_mnemonic("_Reconnect");
 	g_signal_connect(window->banner_button, "clicked", G_CALLBACK(banner_clicked), window);
 	gtk_info_bar_add_action_widget(GTK_INFO_BAR(bar), window->banner_button, GTK_RESPONSE_ACCEPT);
+	window->banner_close = gtk_button_new_with_mnemonic("_Close");
+	gtk_actionable_set_action_name(GTK_ACTIONABLE(window->banner_close), "win.close");
+	gtk_info_bar_add_action_widget(GTK_INFO_BAR(bar), window->banner_close, GTK_RESPONSE_CLOSE);
 	gtk_widget_set_valign(bar, GTK_ALIGN_START);
 	return hidden(bar);
 }
@@ -592,6 +595,7 @@ void clove_window_set_banner(struct clove_window *window, const char *text, cons
 		return;
 	gtk_label_set_text(GTK_LABEL(window->banner_text), text);
 	gtk_widget_set_visible(window->banner_button, button != NULL);
+	gtk_widget_set_visible(window->banner_close, button != NULL);
 	if (button)
 		gtk_button_set_label(GTK_BUTTON(window->banner_button), button);
 	else
