@@ -28,7 +28,8 @@ rates=("500 20" "250 30") wanted=()
 for rate in "${rates[@]}"; do
 	# shellcheck disable=SC2086
 	xset r rate $rate
-	wanted+=("$(desktop_repeats)")
+	# a loaded machine stretches 1.5 s, now more, now less
+	wanted+=("$( (desktop_repeats; desktop_repeats) | sort -n | tr '\n' ' ')")
 done
 client "$t/viewer.log" "$clove_viewer" "spice://127.0.0.1:$port"
 window=$(desk_window $client_pid 20) || give_up "clove-viewer shows a window" "$(tail -n 1 "$t/viewer.log")"
@@ -37,19 +38,25 @@ hold() { # KEY MILLISECONDS, with nothing else between press and release
 	desk_focus "$window"
 	xdotool keydown "$1" sleep "$2" keyup "$1"
 }
+as_often() { # LEAST MOST
+	local try
+
+	for try in 1 2 3; do
+		during_events g 5 hold k 1.5
+		# evdev: code 37 is K; 1 press, 2 repeat, 0 release
+		got=$(grep -cE ' 1 37 [12]$' "$t/events") releases=$(grep -cE ' 1 37 0$' "$t/events")
+		[ "$releases" = 1 ] || { echo "$releases releases"; return 1; }
+		[ "$1" -le 3 ] || [ "$got" -lt $(($1 - 1)) ] || [ "$got" -gt $(($2 + 1)) ] || return 0
+	done
+	echo "$got presses in the guest, $1 to $2 on the desktop"
+	return 1
+}
 for i in "${!rates[@]}"; do
-	rate=${rates[i]} want=${wanted[i]}
 	# shellcheck disable=SC2086
-	xset r rate $rate
-	during_events g 5 hold k 1.5
-	# evdev: code 37 is K; 1 press, 2 repeat, 0 release
-	got=$(grep -cE ' 1 37 [12]$' "$t/events") releases=$(grep -cE ' 1 37 0$' "$t/events")
-	if [ "$want" -gt 3 ] && [ $((got - want)) -ge -1 ] && [ $((got - want)) -le 1 ]; then
-		pass "xset r rate $rate: $got presses in the guest, $want on the desktop"
-	else
-		fail "xset r rate $rate" "$got presses in the guest, $want on the desktop"
-	fi
-	[ "$releases" = 1 ] && pass "released once" || fail "released once" "$releases releases"
+	xset r rate ${rates[i]}
+	# shellcheck disable=SC2086
+	check "xset r rate ${rates[i]}: as many presses as on the desktop, ${wanted[i]}, and one release" \
+		as_often ${wanted[i]}
 done
 xset r off
 during_events g 4 hold k 1.5

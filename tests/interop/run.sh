@@ -26,6 +26,7 @@ stock.sh qxl quic
 stock.sh qxl glz
 stock.sh qxl lz
 stock.sh qxl off
+stock.sh qxl jpeg
 access.sh
 libvirt.sh
 sleep.sh
