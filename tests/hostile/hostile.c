@@ -3,13 +3,14 @@
  * that means well is still served.
  *
  * usage: hostile [--count N] [--seed S] [--class NAME] [--ca FILE] [--password WORD] [--batch N]
- *                [--patience MS] [--list] -- PROGRAM ARGUMENT...
+ *                [--patience MS] [--library PREFIX] [--list] -- PROGRAM ARGUMENT...
  *
  * PROGRAM is bench-vmm, or env with it; it is started with --control added, and anew whenever it dies. The
  * inputs are spread evenly over the classes and alternate between plain TCP and TLS (with --ca); each follows
  * from the seed, its class and its number. After each batch a good client connects, gets the whole picture
  * and has a key pressed, all within --patience (1 s); a batch after which that fails, or the process is
- * dead, is repeated input by input to name the one.
+ * dead, is repeated input by input to name the one. At the end the process must hold no more descriptors
+ * and threads than after its first good client. --library: where the library under attack must lie.
  *
  * One line for each class: "ok - CLASS: N inputs, M good clients, slowest T ms", or "not ok - ...". Exit code
  * 1: a class failed; 2: the test could not be done.
@@ -35,7 +36,7 @@ enum { FLOOD = 40, DEADLINE_MS = 10000 };
 static struct options {
 	int count, batch, patience_ms;
 	uint64_t seed;
-	const char *only, *ca;
+	const char *only, *ca, *library;
 	char **program;
 } options = { .count = 2000, .batch = 8, .patience_ms = 1000, .seed = 1 };
 
@@ -118,6 +119,8 @@ static void vmm_start(void)
 		close(vmm.output);
 	vmm.output = ends[0];
 	vmm_read_start();
+	if (options.library && strncmp(vmm.library, options.library, strlen(options.library)) != 0)
+		give_up("the VMM player has loaded %s", vmm.library);
 	if (vmm.ask)
 		fclose(vmm.ask);
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", vmm.control);
@@ -336,6 +339,47 @@ static void run_flood(struct tally *tally)
 		vmm_end();
 }
 
+struct holdings {
+	int files, threads, rss_kb;
+};
+
+/* What the process holds when its clients have gone. */
+static struct holdings count_holdings(void)
+{
+	struct holdings holds = { 0 }, before;
+	char why[160];
+
+	if (vmm.pid <= 0)
+		vmm_start();
+	is_secure = false;
+	(void)!good_client(NULL, options.patience_ms, why, sizeof why);
+	for (int i = 0; i < 20; i++) { /* until it rests: closing takes a turn or two */
+		const char *line;
+
+		poll(NULL, 0, 50);
+		before = holds;
+		line = vmm_ask("memory");
+		holds = (struct holdings){ number_after(line, "\"files\":"), number_after(line, "\"threads\":"),
+				number_after(line, "\"rss_kb\":") };
+		if (i > 3 && holds.files == before.files && holds.threads == before.threads)
+			break;
+	}
+	return holds;
+}
+
+/* A descriptor or a thread for each of some inputs would show; one more of a kind that is kept would not. */
+static void compare_holdings(struct holdings before, struct tally *tally)
+{
+	struct holdings after = count_holdings();
+
+	tally->checks = 2;
+	if (after.files <= before.files + 4 && after.threads <= before.threads + 1)
+		return;
+	tally->failures = 1;
+	snprintf(tally->what, sizeof tally->what, "%d descriptors became %d, %d threads %d", before.files, after.files,
+			before.threads, after.threads);
+}
+
 static void report(const char *name, const struct tally *tally, struct tally *sum)
 {
 	printf("%sok - %s: %u inputs, %u good clients, slowest %d ms", tally->failures ? "not " : "", name,
@@ -361,7 +405,8 @@ static void read_options(int argc, char **argv)
 		{ "count", required_argument, NULL, 'n' }, { "seed", required_argument, NULL, 's' },
 		{ "class", required_argument, NULL, 'c' }, { "ca", required_argument, NULL, 'a' },
 		{ "password", required_argument, NULL, 'w' }, { "batch", required_argument, NULL, 'b' },
-		{ "patience", required_argument, NULL, 'p' }, { "list", no_argument, NULL, 'l' },
+		{ "patience", required_argument, NULL, 'p' }, { "library", required_argument, NULL, 'L' },
+		{ "list", no_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int n = 0;
@@ -375,6 +420,7 @@ static void read_options(int argc, char **argv)
 		case 'w': plain.password = secure.password = optarg; break;
 		case 'b': options.batch = atoi(optarg); break;
 		case 'p': options.patience_ms = atoi(optarg); break;
+		case 'L': options.library = optarg; break;
 		case 'l':
 			for (unsigned int i = 0; i < hostile_class_count; i++)
 				printf("%s\n", hostile_classes[i].name);
@@ -416,6 +462,7 @@ int main(int argc, char **argv)
 		give_up("%s", error);
 	vmm_start();
 	printf("# %s, seed %llu\n", vmm.library, (unsigned long long)options.seed);
+	struct holdings first = count_holdings();
 	n = (uint32_t)options.count / hostile_class_count;
 	n = n < 2 ? 2 : n + n % 2;
 	for (unsigned int i = 0; i < hostile_class_count; i++) {
@@ -432,6 +479,9 @@ int main(int argc, char **argv)
 		run_flood(&tally);
 		report(flood, &tally, &sum);
 	}
+	struct tally left = { 0 };
+	compare_holdings(first, &left);
+	report("afterwards: nothing left behind", &left, &sum);
 	vmm_end();
 	unlink(vmm.control);
 	printf("# %u inputs, %u good clients, %u failed, %u deaths, slowest good client %d ms, %u late once, %llu s\n",

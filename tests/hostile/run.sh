@@ -27,9 +27,14 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 30 -keyout "$t/server-key.pem" -
 	{ cat "$t/openssl.log" >&2; die "openssl makes no certificate"; }
 cp "$t/server-cert.pem" "$t/ca-cert.pem"
 
-patience=1000 batch=8 run=()
+patience=1000 run=()
 settings=()
-[ "$libdir" = system ] || settings+=("LD_LIBRARY_PATH=$libdir")
+if [ "$libdir" = system ]; then
+	expected=/usr/lib/
+else
+	expected=$(cd "$libdir" && pwd -P)/ || die "no folder $libdir"
+	settings+=("LD_LIBRARY_PATH=$expected")
+fi
 if grep -q 'CLOVE_SANITIZE = .*address' "$build/Makefile"; then
 	# what is dropped with the process is not lost: it is killed at the end
 	settings+=(ASAN_OPTIONS=detect_leaks=0:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1)
@@ -43,7 +48,7 @@ fi
 
 export TMPDIR=$t
 "${run[@]}" "$hostile" --count "${HOSTILE_COUNT:-2000}" --seed "${HOSTILE_SEED:-1}" --ca "$t/ca-cert.pem" \
-	--password secret --patience $patience --batch $batch "$@" -- \
+	--password secret --patience $patience --library "$expected" "$@" -- \
 	env "${settings[@]}" "$vmm" --tls-dir "$t" --password secret --tablet --size 640x480 2>"$log"
 status=$?
 if [ $status != 0 ] && [ -z "${HOSTILE_LOG:-}" ]; then
