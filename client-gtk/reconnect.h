@@ -3,8 +3,9 @@
  *
  * A server takes one viewer: the one that comes later gets the guest, and the earlier one sees its
  * connection end. Two viewers that both come back at once would play this for ever. So an ended
- * connection is followed by a look whether anyone listens there still; only who saw that nobody
- * did comes back by itself.
+ * connection is followed by two looks whether anyone listens there still, one at once (a machine may be
+ * started again quickly) and one when all that ends has ended; only who saw that nobody did comes
+ * back by itself.
  */
 #ifndef CLOVE_CLIENT_GTK_RECONNECT_H
 #define CLOVE_CLIENT_GTK_RECONNECT_H
@@ -20,7 +21,7 @@ enum clove_reconnect_step {
 /* All zeroes: nothing was lost. */
 struct clove_reconnect {
 	bool was_gone;            /* nobody listened since the connection was lost */
-	bool was_there;           /* it lives, and lives without us */
+	unsigned int looks;       /* that found a server */
 	unsigned int tries;
 };
 
@@ -29,6 +30,6 @@ void clove_reconnect_lost(struct clove_reconnect *reconnect);
 void clove_reconnect_found(struct clove_reconnect *reconnect, bool is_there);
 /* What to do next, and how long to wait before. */
 enum clove_reconnect_step clove_reconnect_next(struct clove_reconnect *reconnect,
-		unsigned int *seconds);
+		unsigned int *ms);
 
 #endif

@@ -590,8 +590,8 @@ static gboolean look_due(gpointer data)
 
 static void plan_reconnect(struct clove_viewer *viewer)
 {
-	unsigned int seconds;
-	enum clove_reconnect_step step = clove_reconnect_next(&viewer->reconnect, &seconds);
+	unsigned int ms, seconds;
+	enum clove_reconnect_step step = clove_reconnect_next(&viewer->reconnect, &ms);
 	char *text;
 
 	if (step == CLOVE_RECONNECT_ASK) {
@@ -599,12 +599,14 @@ static void plan_reconnect(struct clove_viewer *viewer)
 				"another viewer may have come in your place.", "_Reconnect");
 		return;
 	}
-	text = g_strdup_printf("The connection was lost. Trying again in %u %s…", seconds,
-			seconds == 1 ? "second" : "seconds");
+	seconds = ms / 1000;
+	text = step == CLOVE_RECONNECT_LOOK ? g_strdup("The connection was lost.") :
+			g_strdup_printf("The connection was lost, and no server answers. Trying again in "
+				"%u %s…", seconds, seconds == 1 ? "second" : "seconds");
 	set_banner(viewer, text, "_Try Now");
 	g_free(text);
-	viewer->retry_source = g_timeout_add_seconds(seconds,
-			step == CLOVE_RECONNECT_LOOK ? look_due : retry_due, viewer);
+	viewer->retry_source = g_timeout_add(ms, step == CLOVE_RECONNECT_LOOK ? look_due : retry_due,
+			viewer);
 }
 
 static void session_failed(void *opaque, enum clove_failure failure, const char *cause)

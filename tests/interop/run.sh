@@ -34,6 +34,7 @@ bad-input.sh
 '
 alone='
 repeat.sh
+viewer.sh
 '
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
