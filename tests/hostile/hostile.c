@@ -7,7 +7,7 @@
  *
  * PROGRAM is bench-vmm, or env with it; it is started with --control added, and anew whenever it dies. The
  * inputs are spread evenly over the classes and alternate between plain TCP and TLS (with --ca); each follows
- * from the seed, its class and its number. After each batch a good client connects, gets the whole picture
+ * from the seed, its class and its number. After each batch a good client connects, gets the VMM's pixels
  * and has a key pressed, all within --patience (1 s); a batch after which that fails, or the process is
  * dead, is repeated input by input to name the one. At the end the process must hold no more descriptors
  * and threads than after its first good client. --library: where the library under attack must lie.
@@ -31,7 +31,7 @@
 #include "tests/hostile/classes.h"
 #include "tests/hostile/peer.h"
 
-enum { FLOOD = 40, DEADLINE_MS = 10000 };
+enum { FLOOD_MOST = 128, DEADLINE_MS = 10000 };
 
 static struct options {
 	int count, batch, patience_ms;
@@ -176,20 +176,28 @@ void vmm_do(const char *command)
 
 /* -- a client that means well -- */
 
-static const char *what_lacks(const struct player *player)
+static bool has_right_picture(const struct player *player)
+{
+	char hash[32];
+
+	snprintf(hash, sizeof hash, "\"%016llx\"", (unsigned long long)player_picture_hash(&player->picture));
+	return strstr(vmm_ask("hash"), hash);
+}
+
+static const char *what_lacks(const struct player *player, bool has_typed)
 {
 	return player->is_over ? player->why : !player->main ? "main is not linked" : !player->display ?
 			"display is not linked" : !player->times.complete ? "no whole picture" : !player->inputs ?
-			"inputs are not linked" : "no key";
+			"inputs are not linked" : !has_typed ? "no key" : "not the VMM's pixels";
 }
 
-/* Milliseconds until it had the whole picture and its key had reached the guest; -1 if that took too long, or
- * it was refused or dropped. */
+/* Milliseconds until it had the whole picture, pixel by pixel, and its key had reached the guest; -1 if that
+ * took too long, or it was refused or dropped. */
 static int good_client(const char *from, int patience_ms, char *why, size_t size)
 {
 	struct player_where where = is_secure ? secure : plain;
 	uint64_t began = clove_now_ms(), until = began + (uint64_t)patience_ms;
-	bool has_pressed = false, is_served = false;
+	bool has_pressed = false, has_typed = false, is_served = false;
 	struct player *player;
 
 	where.from = from;
@@ -204,9 +212,10 @@ static int good_client(const char *from, int patience_ms, char *why, size_t size
 			player_key(player, 0x9e, false);
 			has_pressed = true;
 		}
-		is_served = has_pressed && vmm_keys();
+		has_typed = has_typed || (has_pressed && vmm_keys());
+		is_served = has_typed && has_right_picture(player);
 	}
-	snprintf(why, size, "%s", what_lacks(player));
+	snprintf(why, size, "%s", what_lacks(player, has_typed));
 	player_free(player);
 	return is_served ? (int)(clove_now_ms() - began) : -1;
 }
@@ -304,37 +313,54 @@ static void run_class(unsigned int class, uint32_t n, struct tally *tally)
 	}
 }
 
-/* More half-open connections than an address may have: another address is served at once, the same one when
- * the deadline has passed. */
-static void run_flood(struct tally *tally)
+/* More half-open connections than an address may have, or than there may be in all: who is beyond that waits,
+ * and is served when the deadline of the others has passed; another address is served at once while there are
+ * places. */
+static const struct flood {
+	const char *name;
+	int addresses;        /* 127.0.0.3 and on */
+	int each;
+	const char *from[2];  /* good clients: */
+	bool waits[2];        /* ... for the deadline */
+} floods[] = {
+	{ "slow: a flood of half-open connections", 1, 40, { "127.0.0.2", "127.0.0.3" }, { false, true } },
+	{ "slow: a flood from three addresses", 3, 31, { "127.0.0.2", "127.0.0.3" }, { true, true } },
+};
+
+static void run_flood(const struct flood *flood, struct tally *tally)
 {
-	struct peer flood[FLOOD];
-	char why[160];
+	static struct peer peers[FLOOD_MOST];
+	char address[32], why[160];
+	int n = flood->addresses * flood->each;
 
 	if (vmm.pid <= 0)
 		vmm_start();
 	is_secure = false;
-	for (int i = 0; i < FLOOD; i++) {
-		peer_raw(&flood[i]);
+	for (int i = 0; i < n; i++) {
+		snprintf(address, sizeof address, "127.0.0.%d", 3 + i % flood->addresses);
+		plain.from = address;
+		peer_raw(&peers[i]);
 		if (i % 2)
-			peer_say(&flood[i], "REDQ", 4);
+			peer_say(&peers[i], "REDQ", 4);
 		tally->inputs++;
 	}
+	plain.from = NULL;
 	for (int i = 0; i < 2; i++) {
-		int ms = good_client(i ? NULL : "127.0.0.2", options.patience_ms + (i ? DEADLINE_MS : 0), why, sizeof why);
+		int ms = good_client(flood->from[i], options.patience_ms + (flood->waits[i] ? DEADLINE_MS : 0), why,
+				sizeof why);
 
 		tally->checks++;
-		if (ms > tally->slowest_ms && !i)
+		if (ms > tally->slowest_ms && !flood->waits[i])
 			tally->slowest_ms = ms;
 		if (ms >= 0 && vmm_is_alive())
 			continue;
 		if (!tally->failures++)
-			snprintf(tally->what, sizeof tally->what, "%s: %s", i ? "the same address" : "another address",
+			snprintf(tally->what, sizeof tally->what, "from %s: %s", flood->from[i],
 					vmm_is_alive() ? why : "the process died");
 		tally->deaths += !vmm_is_alive();
 	}
-	for (int i = 0; i < FLOOD; i++)
-		peer_close(&flood[i]);
+	for (int i = 0; i < n; i++)
+		peer_close(&peers[i]);
 	if (tally->failures)
 		vmm_end();
 }
@@ -445,7 +471,6 @@ static void read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const char flood[] = "slow: a flood of half-open connections";
 	struct tally sum = { 0 };
 	char *error = NULL;
 	uint64_t began = clove_now_ms();
@@ -473,12 +498,15 @@ int main(int argc, char **argv)
 		run_class(i, n, &tally);
 		report(hostile_classes[i].name, &tally, &sum);
 	}
-	if (!options.only || strstr(flood, options.only)) {
+	for (size_t i = 0; i < sizeof floods / sizeof *floods; i++) {
 		struct tally tally = { 0 };
 
-		run_flood(&tally);
-		report(flood, &tally, &sum);
+		if (options.only && !strstr(floods[i].name, options.only))
+			continue;
+		run_flood(&floods[i], &tally);
+		report(floods[i].name, &tally, &sum);
 	}
+
 	struct tally left = { 0 };
 	compare_holdings(first, &left);
 	report("afterwards: nothing left behind", &left, &sum);
