@@ -12,7 +12,7 @@ enum {
 	BODY_LIMIT = 26624,               /* 4096 + 11 agent messages of 2048 (spice-wire 20) */
 	AGENT_BODY_LIMIT = 2048,
 	AGENT_TOKENS = 10,
-	TEST_PADDING = 256000,            /* bytes of the ping that measures the link */
+	TEST_PADDING = 64000,             /* bytes of the ping that measures the link: 50 ms of a slow one */
 	TEST_PINGS = 3,
 	SLOW_LINK = 10 * 1024 * 1024,     /* bits a second */
 	LIVENESS_MS = 15000,
