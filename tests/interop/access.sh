@@ -18,6 +18,8 @@ machine() { # NAME SPICE-OPTIONS [QEMU-ARG...]
 	launch "$whose" "$name" -vga std -spice "$options" "$@"
 	qmp=$t/$name
 }
+# the same by clove-viewer, where it is built
+shown_by_ours() { [ -z "$clove_viewer" ] || agree "$1" same clove_shot "${@:2}"; } # NAME OPTION-OR-TARGET...
 shown() { agree "$1" same spicy_shot "${@:2}"; } # NAME OPTION...
 kept_out() { # OPTION...: no picture, and soon
 	! timeout 15 spicy-screenshot "$@" -o "$t/out.ppm" >"$t/spicy.log" 2>&1 || [ ! -s "$t/out.ppm" ] ||
@@ -53,11 +55,13 @@ watch() { # ARGUMENT...: a remote-viewer that stays; its password comes in a fil
 # Addresses.
 machine unix "unix=on,addr=$t/s.sock,disable-ticketing=on"
 check "a unix socket" shown unix --uri="spice+unix://$t/s.sock"
+check "a unix socket, clove-viewer" shown_by_ours unix "spice+unix://$t/s.sock"
 guest stop "$t/unix"
 if grep -q '^00000000000000000000000000000001' /proc/net/if_inet6 2>/dev/null; then
 	free_port
 	machine six "port=$port,addr=::1,ipv6=on,disable-ticketing=on"
 	check "IPv6" shown six -h ::1 -p "$port"
+	check "IPv6, clove-viewer" shown_by_ours six "spice://[::1]:$port"
 	check "IPv6: nobody listens on 127.0.0.1" kept_out -h 127.0.0.1 -p "$port"
 	guest stop "$t/six"
 else
@@ -120,6 +124,13 @@ is_tls() { # TYPE true|false
 	spice | grep -o '{[^{}]*"channel-type": '"$1"'[,}][^{}]*' | tee "$t/channel" | grep -q "\"tls\": $2"
 }
 sleep 0.5
+desk_end $client_pid
+if [ -n "$clove_viewer" ]; then
+	check "tls-channel, plaintext-channel: clove-viewer gets the picture" agree mixed same clove_shot "$t/mixed.vv"
+fi
+watch "$t/mixed.vv"
+until_counts displays 1 >/dev/null
+sleep 0.5
 check "main is TLS" is_tls 1 true
 check "inputs is TLS" is_tls 3 true
 check "display is plain" is_tls 2 false
@@ -132,6 +143,7 @@ free_port
 machine locked "port=$port,addr=127.0.0.1,password-secret=spice" -object secret,id=spice,file="$t/password"
 here=(-h 127.0.0.1 -p "$port")
 check "the password of the command line" shown locked "${here[@]}" -w first
+check "the same in a file, clove-viewer" shown_by_ours locked --password-file "$t/password" "spice://127.0.0.1:$port"
 check "a wrong password" kept_out "${here[@]}" -w second
 check "no password" kept_out "${here[@]}" -w ''
 set_password second keep
@@ -172,6 +184,7 @@ by_qmp() { # WORD...: sets `port` where add-client.py takes connections
 	desk_remember $adder
 	for _ in {1..100}; do grep -qs listening "$t/add.log" && break; sleep 0.05; done
 }
+check "QEMU is still there" guest alive "$t/locked"
 guest stop "$t/locked"
 machine handed "port=$plain,tls-port=$tls,addr=127.0.0.1,x509-dir=$t/pki,password-secret=spice" \
 	-object secret,id=spice,file="$t/password" -qmp "unix:$t/handed/qmp2.sock,server=on,wait=off"
@@ -187,6 +200,6 @@ check "add_client tls: the picture comes over TLS" trusting_ca shown handed -h l
 check "add_client: no command was refused" not grep -v listening "$t/add.log"
 desk_end $adder
 check "QEMU is still there" guest alive "$t/handed"
-check "and says nothing bad" quiet handed
+check "and says nothing bad" quiet handed/qemu.log
 guest qmp "$t/handed" '{"execute":"quit"}' >/dev/null
 check "quit: QEMU ends" guest waitexit "$t/handed" 10

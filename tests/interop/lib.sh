@@ -74,8 +74,8 @@ boot() { # ours|stock NAME QEMU-ARG...
 		give_up "$2: the guest boots" "$(tail -n 3 "$t/$2/qemu.log" | tr '\n' ' ')"
 }
 
-# Nothing in QEMU's log is an accident.
-quiet() { ! grep -iE 'abort|assert|segfault|double free|sanitizer|runtime error' "$t/$1/qemu.log"; } # NAME
+# Nothing in a log is an accident (QEMU's coroutines make a sanitizer warn).
+quiet() { ! grep -iE 'abort|assert|segfault|double free|sanitizer:|runtime error|CRITICAL' "$t/$1"; } # LOG
 
 ends() { # PID [SECONDS]: true once it has ended by itself
 	local end=$((SECONDS + ${2:-10}))
@@ -145,6 +145,14 @@ spicy_shot() { # OPTION... OUT.ppm
 
 	rm -f "$out"
 	timeout 20 spicy-screenshot "${@:1:$#-1}" -o "$out" >"$t/spicy.log" 2>&1 && [ -s "$out" ]
+}
+
+clove_shot() { # OPTION-OR-TARGET... OUT.ppm: a clove-viewer of its own, which ends by itself
+	local out=${!#}
+
+	rm -f "$t/clove.png" "$out"
+	timeout 30 "$clove_viewer" --screenshot "$t/clove.png" --wait-picture 20 --exit-after-screenshot \
+		"${@:1:$#-1}" >"$t/clove.log" 2>&1 && to_ppm "$t/clove.png" "$out" 2>/dev/null
 }
 
 viewer_shot() { # PID FILE.png OUT.ppm: a fresh --screenshot of a running clove-viewer

@@ -49,6 +49,7 @@ fi
 desk_end $client_pid
 
 if [ -n "$clove_viewer" ]; then
+	check "clove-viewer, TLS, screenshot equals screendump" agree g same clove_shot "$t/tls.vv"
 	client "$t/viewer.log" "$clove_viewer" --screenshot "$t/viewer.png" --wait-picture 20 "$t/plain.vv"
 	ours_pid=$client_pid
 	if window=$(desk_window $ours_pid 20); then
@@ -82,4 +83,5 @@ fi
 check "QEMU is still there" guest alive "$t/g"
 guest qmp "$t/g" '{"execute":"quit"}' >/dev/null
 check "quit: QEMU ends" guest waitexit "$t/g" 10
-check "quit: and says nothing bad" quiet g
+check "quit: and says nothing bad" quiet g/qemu.log
+[ -z "$clove_viewer" ] || check "nor did clove-viewer" quiet viewer.log
