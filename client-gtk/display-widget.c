@@ -2,8 +2,10 @@
 /* display-widget.c - how pixels reach the window, and how little of it is drawn again. */
 #include "client-gtk/display-widget.h"
 
-#include <math.h>
 #include <string.h>
+#ifdef GDK_WINDOWING_X11
+#include <gdk/gdkx.h>
+#endif
 
 enum {
 	RECTANGLES_MOST = 64,      /* more are drawn as their extents */
@@ -19,6 +21,7 @@ struct clove_display_widget {
 	cairo_surface_t *picture;    /* the head's pixels: borrowed, or a copy of them */
 	bool is_copy, is_dimmed, is_scaled, has_change;
 	gint64 painted_us;
+	bool paints_at_once;
 	struct clove_geometry geometry;
 
 	enum clove_pointer pointer;
@@ -260,10 +263,15 @@ static void on_size_allocate(GtkWidget *area, GdkRectangle *allocation, gpointer
 
 static void on_realize(GtkWidget *area, gpointer data)
 {
+	struct clove_display_widget *view = data;
+
 	/* every position is told as it comes; motion.h knows how many the server can take. GDK asks the
 	 * window that the desktop knows. */
 	gdk_window_set_event_compression(gdk_window_get_toplevel(gtk_widget_get_window(area)), FALSE);
-	update_cursor(data);
+#ifdef GDK_WINDOWING_X11
+	view->paints_at_once = GDK_IS_X11_DISPLAY(gtk_widget_get_display(area));
+#endif
+	update_cursor(view);
 }
 
 void clove_display_widget_show(struct clove_display_widget *view, uint8_t display,
@@ -305,12 +313,12 @@ void clove_display_widget_keep(struct clove_display_widget *view)
 
 /* GTK's frame clock would wait for up to a sixtieth of a second since the last frame: longer than all
  * that lies between a key and its pixel. Whoever types wants to see it now; whoever watches a film
- * does not see more of it. */
+ * does not see more of it. (A Wayland compositor takes frames from the clock alone.) */
 static void paint_soon(struct clove_display_widget *view)
 {
 	GdkWindow *window = gtk_widget_get_window(view->area);
 
-	if (!view->has_change || !window || !gtk_widget_get_mapped(view->area) ||
+	if (!view->paints_at_once || !view->has_change || !window || !gtk_widget_get_mapped(view->area) ||
 			g_get_monotonic_time() - view->painted_us < PAINTS_APART_US)
 		return;
 	G_GNUC_BEGIN_IGNORE_DEPRECATIONS

@@ -19,7 +19,7 @@
 #include "common/net/tcp.h"
 #include "common/util/log.h"
 
-enum { WINDOWS_MOST = 16, WAIT_SECONDS = 2 };
+enum { WINDOWS_MOST = 16, WAIT_SECONDS = 2, DARK_SECONDS = 3 };
 
 /* A window and the head that it shows. */
 struct shown {
@@ -41,7 +41,7 @@ struct clove_viewer {
 	char *target, *name;            /* as typed into the dialog; the guest's */
 	struct clove_reconnect reconnect;
 	struct clove_connector *look;
-	guint retry_source, wait_source, stats_source, signals[3];
+	guint retry_source, wait_source, stats_source, dark_source, signals[3];
 	enum clove_exit code;
 	bool is_over;
 	bool is_lost;                   /* there was a session, and its last picture is shown */
@@ -420,6 +420,21 @@ static void session_heads(void *opaque, const struct clove_session_display *disp
 		show_heads(opaque, display);
 }
 
+/* A screen that was switched off, not one that changes its mode. */
+static gboolean still_dark(gpointer data)
+{
+	struct clove_viewer *viewer = data;
+
+	viewer->dark_source = 0;
+	for (unsigned int id = 0; id < CLOVE_SESSION_DISPLAYS; id++) {
+		const struct clove_session_display *display = clove_session_display(viewer->session, id);
+
+		if (display && !display->n_heads)
+			drop_windows(viewer, display);
+	}
+	return G_SOURCE_REMOVE;
+}
+
 static void session_picture_goes(void *opaque, const struct clove_session_display *display)
 {
 	struct clove_viewer *viewer = opaque;
@@ -427,6 +442,8 @@ static void session_picture_goes(void *opaque, const struct clove_session_displa
 	for (unsigned int i = 0; i < viewer->n_shown; i++)
 		if (viewer->shown[i].has_head && viewer->shown[i].display == display->id)
 			clove_display_widget_keep(clove_window_view(viewer->shown[i].window));
+	if (!viewer->dark_source)
+		viewer->dark_source = g_timeout_add_seconds(DARK_SECONDS, still_dark, viewer);
 }
 
 static void session_changed(void *opaque, const struct clove_session_display *display,
@@ -814,6 +831,7 @@ static gboolean on_stats(gpointer data)
 static void fini(struct clove_viewer *viewer)
 {
 	guint sources[] = { viewer->retry_source, viewer->wait_source, viewer->stats_source,
+		viewer->dark_source,
 		viewer->signals[0], viewer->signals[1], viewer->signals[2] };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)

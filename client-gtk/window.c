@@ -7,6 +7,7 @@ enum {
 	ZOOM_LEAST = 10, ZOOM_MOST = 400, ZOOM_STEP = 10,
 	BANNER_SECONDS = 8,
 	FIT_SETTLES_US = 500000,
+	MODE_SETTLES_MS = 200,
 	BAR_AT = 1,               /* pixels from the upper edge that show the bar in full screen */
 	BAR_UNTIL = 80,
 };
@@ -164,11 +165,16 @@ static gboolean fit(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void fit_soon(struct clove_window *window)
+/* A guest that changes its mode has odd sizes on the way (64x64, for one): those are waited out. */
+static void fit_soon(struct clove_window *window, bool is_settling)
 {
 	window->is_fit_wanted = true;
-	if (!window->fit_source && gtk_widget_get_mapped(window->stack))
-		window->fit_source = g_idle_add(fit, window);
+	if (!gtk_widget_get_mapped(window->stack))
+		return;
+	if (window->fit_source)
+		g_source_remove(window->fit_source);
+	window->fit_source = is_settling ? g_timeout_add(MODE_SETTLES_MS, fit, window) :
+			g_idle_add(fit, window);
 }
 
 static void on_stack_allocate(GtkWidget *stack, GdkRectangle *allocation, gpointer data)
@@ -177,8 +183,8 @@ static void on_stack_allocate(GtkWidget *stack, GdkRectangle *allocation, gpoint
 
 	(void)stack;
 	(void)allocation;
-	if (window->is_fit_wanted)
-		fit_soon(window);
+	if (window->is_fit_wanted && !window->fit_source)
+		fit_soon(window, false);
 }
 
 /* Somebody has pulled at the window since we sized it. Window managers take their time. */
@@ -194,7 +200,7 @@ static void set_zoom(struct clove_window *window, int zoom)
 {
 	window->zoom = CLAMP(zoom, ZOOM_LEAST, ZOOM_MOST);
 	if (clove_display_widget_has_picture(window->view))
-		fit_soon(window);
+		fit_soon(window, false);
 }
 
 /* -- actions -- */
@@ -526,7 +532,7 @@ static gboolean on_state(GtkWidget *widget, GdkEventWindowState *event, gpointer
 			g_variant_new_boolean(window->is_full_screen));
 	gtk_widget_set_visible(window->bar, FALSE);
 	if (!window->is_full_screen && window->is_fit_wanted)
-		fit_soon(window);
+		fit_soon(window, false);
 	return GDK_EVENT_PROPAGATE;
 }
 
@@ -573,7 +579,7 @@ void clove_window_show_picture(struct clove_window *window)
 		gtk_widget_grab_focus(clove_display_widget_area(window->view));
 	wanted_size(window, &w, &h);
 	if ((w != window->fit_w || h != window->fit_h) && !is_resized(window))
-		fit_soon(window);
+		fit_soon(window, window->fit_w != 0);
 }
 
 static gboolean banner_over(gpointer data)
