@@ -93,12 +93,15 @@ agree() { # NAME same|find LOOK...
 	shift 2
 
 	for n in {1..12}; do
-		if guest screendump "$t/$name" "$t/dump.ppm" && "$@" "$t/seen.ppm"; then
+		# a text cursor blinks: what was seen is what QEMU showed before it, or behind
+		if guest screendump "$t/$name" "$t/dump.ppm" && "$@" "$t/seen.ppm" &&
+				guest screendump "$t/$name" "$t/later.ppm"; then
 			why=$(picture "$how" "$t/seen.ppm" "$t/dump.ppm") && break
+			why=$(picture "$how" "$t/seen.ppm" "$t/later.ppm") && break
 		else
 			why="nothing to compare"
 		fi
-		sleep 0.3
+		sleep "0.$((RANDOM % 5 + 1))" # and not in step with it
 	done
 	[ "$n" -lt 12 ] || { echo "${why:-no picture}"; return 1; }
 	case $(picture size "$t/dump.ppm") in *" 1") echo "one colour only"; return 1 ;; esac
