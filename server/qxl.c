@@ -6,6 +6,7 @@
 #include <string.h>
 #include "common/codec/bitmap.h"
 #include "common/codec/quic.h"
+#include "common/protocol/enums.h"
 
 enum {
 	DRAWABLE = 191, DRAWABLE_UNION = 123, UNION_MOST = 68,
@@ -17,6 +18,9 @@ enum {
 	CLIP_MOST = 65536 * 16,
 	QUIC_MOST = 64 << 20,
 	DECODED_MOST = 32 << 20,          /* pixels */
+	OUTLINE_MOST = 4 << 20,           /* bytes of a path or a string */
+	ARENA_MOST = 16 << 20,            /* they have grown in our structures */
+	GLYPH_HEAD = 20, SEGMENT_HEAD = 8, STRING_HEAD = 8, PATH_HEAD = 4,
 };
 
 static pixman_box32_t get_box(const uint8_t *p)
@@ -227,9 +231,16 @@ static enum clove_err read_mask(const struct clove_qxl_source *source, const uin
 	return read_image(source, clove_le64(p + 9), true, &mask->bitmap);
 }
 
-static enum clove_err need_image(const struct clove_qxl_image *image, enum clove_err err)
+/* The image at `address`, or the surface's own pixels where the guest said so. */
+static enum clove_err read_source(const struct clove_qxl_source *source, uint64_t address,
+		struct clove_qxl_drawable *d)
 {
-	return err == CLOVE_OK && image->kind == CLOVE_QXL_NO_IMAGE ? CLOVE_ERR_VALUE : err;
+	if (address)
+		return read_image(source, address, false, &d->src);
+	if (!d->has_self)
+		return CLOVE_ERR_VALUE;
+	d->src.kind = CLOVE_QXL_SELF;
+	return CLOVE_OK;
 }
 
 /* -- drawables -- */
@@ -249,9 +260,10 @@ static enum clove_err read_fill(const struct clove_qxl_source *source, const uin
 static enum clove_err read_copy(const struct clove_qxl_source *source, const uint8_t *p,
 		struct clove_qxl_drawable *d)
 {
-	enum clove_err err = need_image(&d->src, read_image(source, clove_le64(p), false, &d->src));
+	enum clove_err err;
 
-	err = need_image(&d->src, err);
+	d->has_self = false;              /* Windows' driver sets it and means nothing by it */
+	err = read_source(source, clove_le64(p), d);
 	d->src_area = get_box(p + 8);
 	d->rop = clove_le16(p + 24);
 	d->scale_mode = p[26];
@@ -271,9 +283,8 @@ static enum clove_err read_copy(const struct clove_qxl_source *source, const uin
 static enum clove_err read_opaque(const struct clove_qxl_source *source, const uint8_t *p,
 		struct clove_qxl_drawable *d)
 {
-	enum clove_err err = read_image(source, clove_le64(p), false, &d->src);
+	enum clove_err err = read_source(source, clove_le64(p), d);
 
-	err = need_image(&d->src, err);
 	d->src_area = get_box(p + 8);
 	if (err == CLOVE_OK)
 		err = read_brush(source, p + 24, &d->brush);
@@ -285,9 +296,8 @@ static enum clove_err read_opaque(const struct clove_qxl_source *source, const u
 static enum clove_err read_rop3(const struct clove_qxl_source *source, const uint8_t *p,
 		struct clove_qxl_drawable *d)
 {
-	enum clove_err err = read_image(source, clove_le64(p), false, &d->src);
+	enum clove_err err = read_source(source, clove_le64(p), d);
 
-	err = need_image(&d->src, err);
 	d->src_area = get_box(p + 8);
 	if (err == CLOVE_OK)
 		err = read_brush(source, p + 24, &d->brush);
@@ -318,7 +328,7 @@ static enum clove_err read_transparent(const struct clove_qxl_source *source, co
 	d->true_color = clove_le32(p + 28);
 	if (source->is_16bpp)
 		d->true_color = widen_555(d->true_color);
-	return need_image(&d->src, read_image(source, clove_le64(p), false, &d->src));
+	return read_source(source, clove_le64(p), d);
 }
 
 static enum clove_err read_alpha_blend(const struct clove_qxl_source *source, const uint8_t *p,
@@ -330,12 +340,207 @@ static enum clove_err read_alpha_blend(const struct clove_qxl_source *source, co
 	}
 	d->alpha = p[0];
 	d->src_area = get_box(p + 9);
-	enum clove_err err = read_image(source, clove_le64(p + 1), false, &d->src);
-
-	return need_image(&d->src, err);
+	return read_source(source, clove_le64(p + 1), d);
 }
 
-/* Known, and left to a canvas that draws them. */
+/* -- strings and paths -- */
+
+/* Copies the chunks of at most OUTLINE_MOST bytes. */
+static enum clove_err read_outline(const struct clove_qxl_source *source, uint64_t address,
+		struct clove_qxl_drawable *d)
+{
+	uint64_t most = most_bytes(source);
+
+	clove_arena_init(&d->arena, ARENA_MOST);
+	return clove_memslot_get_chunks(source->memslots, source->group, address,
+			most < OUTLINE_MOST ? most : OUTLINE_MOST, true, &d->outline);
+}
+
+/* One glyph out of what is left of the string's bytes. */
+static enum clove_err take_glyph(struct clove_bytes *left, unsigned int depth, struct clove_glyph *glyph)
+{
+	const uint8_t *p = left->data;
+
+	if (left->len < GLYPH_HEAD)
+		return CLOVE_ERR_SHORT;
+	*glyph = (struct clove_glyph){
+		.render_pos = { (int32_t)clove_le32(p), (int32_t)clove_le32(p + 4) },
+		.glyph_origin = { (int32_t)clove_le32(p + 8), (int32_t)clove_le32(p + 12) },
+		.width = clove_le16(p + 16), .height = clove_le16(p + 18),
+	};
+
+	size_t bytes = ((size_t)glyph->width * depth + 7) / 8 * glyph->height;
+
+	if (left->len - GLYPH_HEAD < bytes)
+		return CLOVE_ERR_SHORT;
+	glyph->data = CLOVE_BYTES(p + GLYPH_HEAD, bytes);
+	left->data += GLYPH_HEAD + bytes;
+	left->len -= GLYPH_HEAD + bytes;
+	return CLOVE_OK;
+}
+
+static enum clove_err read_string(const struct clove_qxl_source *source, uint64_t address,
+		struct clove_qxl_drawable *d)
+{
+	uint8_t head[STRING_HEAD];
+
+	if (!get(source, address, head, sizeof head))
+		return CLOVE_ERR_BOUNDS;
+
+	uint32_t size = clove_le32(head);
+	uint16_t length = clove_le16(head + 4);
+	uint8_t flags = (uint8_t)clove_le16(head + 6);
+	unsigned int depth = flags & CLOVE_STRING_A1 ? 1 : flags & CLOVE_STRING_A4 ? 4 :
+			flags & CLOVE_STRING_A8 ? 8 : 0;
+	enum clove_err err;
+
+	d->string.flags = flags;
+	if (!depth)
+		return CLOVE_OK; /* outlines: nobody draws these, but the background is */
+	err = read_outline(source, address + sizeof head, d);
+	if (err != CLOVE_OK)
+		return err;
+
+	struct clove_bytes left = d->outline.bytes;
+
+	if (size != left.len || left.len / GLYPH_HEAD < length)
+		return CLOVE_ERR_SHORT;
+
+	struct clove_glyph *glyphs = clove_arena_alloc(&d->arena, length * sizeof *glyphs);
+
+	if (!glyphs)
+		return CLOVE_ERR_NOMEM;
+	for (uint16_t i = 0; i < length && err == CLOVE_OK; i++)
+		err = take_glyph(&left, depth, &glyphs[i]);
+	d->string.glyphs = glyphs;
+	d->string.length = length;
+	return err == CLOVE_OK && left.len ? CLOVE_ERR_VALUE : err;
+}
+
+static enum clove_err read_text(const struct clove_qxl_source *source, const uint8_t *p,
+		struct clove_qxl_drawable *d)
+{
+	enum clove_err err = read_string(source, clove_le64(p), d);
+
+	d->back_area = get_box(p + 8);
+	if (err == CLOVE_OK)
+		err = read_brush(source, p + 24, &d->brush);
+	return err == CLOVE_OK ? read_brush(source, p + 44, &d->back) : err;
+}
+
+/* One segment out of what is left of the path's bytes; without `segment` it is only counted. */
+static enum clove_err take_segment(struct clove_bytes *left, struct clove_arena *arena,
+		struct clove_path_segment *segment)
+{
+	uint32_t count = clove_le32(left->data + 4);
+	const uint8_t *p = left->data + SEGMENT_HEAD;
+
+	if (count > (left->len - SEGMENT_HEAD) / 8)
+		return CLOVE_ERR_BOUNDS;
+	if (segment) {
+		struct clove_point_fix *points = clove_arena_alloc(arena, count * sizeof *points);
+
+		if (!points)
+			return CLOVE_ERR_NOMEM;
+		for (uint32_t i = 0; i < count; i++)
+			points[i] = (struct clove_point_fix){ (int32_t)clove_le32(p + 8 * (size_t)i),
+					(int32_t)clove_le32(p + 8 * (size_t)i + 4) };
+		*segment = (struct clove_path_segment){ (uint8_t)clove_le32(left->data), count, points };
+	}
+	left->data = p + 8 * (size_t)count;
+	left->len -= SEGMENT_HEAD + 8 * (size_t)count;
+	return CLOVE_OK;
+}
+
+static enum clove_err read_path(const struct clove_qxl_source *source, uint64_t address,
+		struct clove_qxl_drawable *d)
+{
+	enum clove_err err = address ? read_outline(source, address + PATH_HEAD, d) : CLOVE_ERR_BOUNDS;
+	struct clove_bytes left = d->outline.bytes;
+	struct clove_path_segment *segments;
+	uint32_t count = 0;
+
+	for (; err == CLOVE_OK && left.len >= SEGMENT_HEAD; count++)
+		err = take_segment(&left, NULL, NULL);
+	if (err != CLOVE_OK)
+		return err;
+	segments = clove_arena_alloc(&d->arena, count * sizeof *segments);
+	if (!segments)
+		return CLOVE_ERR_LIMIT;
+	left = d->outline.bytes;
+	for (uint32_t i = 0; i < count && err == CLOVE_OK; i++)
+		err = take_segment(&left, &d->arena, &segments[i]);
+	d->path = (struct clove_path){ count, segments };
+	return err;
+}
+
+static enum clove_err read_attr(const struct clove_qxl_source *source, const uint8_t *p,
+		struct clove_qxl_drawable *d)
+{
+	uint32_t *style;
+
+	d->attr = (struct clove_line_attr){ .flags = p[0] };
+	if (!(p[0] & CLOVE_LINE_STYLED) || !p[3])
+		return CLOVE_OK;
+	style = clove_arena_alloc(&d->arena, p[3] * sizeof *style);
+	if (!style)
+		return CLOVE_ERR_NOMEM;
+	if (!get(source, clove_le64(p + 12), style, p[3] * sizeof *style))
+		return CLOVE_ERR_BOUNDS;
+	for (uint8_t i = 0; i < p[3]; i++)
+		style[i] = le32toh(style[i]);
+	d->attr.style_nseg = p[3];
+	d->attr.style = style;
+	return CLOVE_OK;
+}
+
+static enum clove_err read_stroke(const struct clove_qxl_source *source, const uint8_t *p,
+		struct clove_qxl_drawable *d)
+{
+	enum clove_err err = read_path(source, clove_le64(p), d);
+
+	if (err == CLOVE_OK)
+		err = read_attr(source, p + 8, d);
+	d->rop = clove_le16(p + 48);
+	return err == CLOVE_OK ? read_brush(source, p + 28, &d->brush) : err;
+}
+
+/* -- compositing -- */
+
+static enum clove_err read_transform(const struct clove_qxl_source *source, uint64_t address,
+		struct clove_transform *transform)
+{
+	uint8_t p[24];
+
+	if (!address)
+		return CLOVE_OK;
+	if (!get(source, address, p, sizeof p))
+		return CLOVE_ERR_BOUNDS;
+	*transform = (struct clove_transform){ clove_le32(p), clove_le32(p + 4), clove_le32(p + 8),
+			clove_le32(p + 12), clove_le32(p + 16), clove_le32(p + 20) };
+	return CLOVE_OK;
+}
+
+static enum clove_err read_composite(const struct clove_qxl_source *source, const uint8_t *p,
+		struct clove_qxl_drawable *d)
+{
+	struct clove_display_draw_composite *c = &d->composite;
+	uint64_t src_transform = clove_le64(p + 12), mask = clove_le64(p + 20);
+	uint64_t mask_transform = clove_le64(p + 28);
+	enum clove_err err = read_source(source, clove_le64(p + 4), d);
+
+	c->flags = clove_le32(p) | (mask ? CLOVE_COMPOSITE_HAS_MASK : 0) |
+			(src_transform ? CLOVE_COMPOSITE_HAS_SRC_TRANSFORM : 0) |
+			(mask_transform ? CLOVE_COMPOSITE_HAS_MASK_TRANSFORM : 0);
+	c->src_origin = (struct clove_point16){ (int16_t)clove_le16(p + 36), (int16_t)clove_le16(p + 38) };
+	c->mask_origin = (struct clove_point16){ (int16_t)clove_le16(p + 40), (int16_t)clove_le16(p + 42) };
+	if (err == CLOVE_OK)
+		err = read_transform(source, src_transform, &c->src_transform);
+	if (err == CLOVE_OK)
+		err = read_image(source, mask, false, &d->composite_mask);
+	return err == CLOVE_OK ? read_transform(source, mask_transform, &c->mask_transform) : err;
+}
+
 static enum clove_err read_nothing(const struct clove_qxl_source *source, const uint8_t *p,
 		struct clove_qxl_drawable *d)
 {
@@ -356,11 +561,11 @@ static const read_fn readers[CLOVE_QXL_DRAWS] = {
 	[CLOVE_QXL_DRAW_WHITENESS] = read_only_mask,
 	[CLOVE_QXL_DRAW_INVERS] = read_only_mask,
 	[CLOVE_QXL_DRAW_ROP3] = read_rop3,
-	[CLOVE_QXL_DRAW_STROKE] = read_nothing,
-	[CLOVE_QXL_DRAW_TEXT] = read_nothing,
+	[CLOVE_QXL_DRAW_STROKE] = read_stroke,
+	[CLOVE_QXL_DRAW_TEXT] = read_text,
 	[CLOVE_QXL_DRAW_TRANSPARENT] = read_transparent,
 	[CLOVE_QXL_DRAW_ALPHA_BLEND] = read_alpha_blend,
-	[CLOVE_QXL_DRAW_COMPOSITE] = read_nothing,
+	[CLOVE_QXL_DRAW_COMPOSITE] = read_composite,
 };
 
 static enum clove_err read_clip(const struct clove_qxl_source *source, uint32_t type,
@@ -436,6 +641,13 @@ enum clove_err clove_qxl_read_drawable(const struct clove_qxl_source *source, ui
 		return CLOVE_ERR_VALUE;
 	d->type = type;
 	d->box = get_box(common);
+	if (source->is_compat) {
+		d->has_self = clove_le16(head + 10) != 0;
+		d->self_area = get_box(head + 12);
+	} else {
+		d->has_self = head[14] != 0;
+		d->self_area = get_box(head + 15);
+	}
 	if (d->box.x1 < 0 || d->box.y1 < 0 || d->box.x2 < d->box.x1 || d->box.y2 < d->box.y1 ||
 			d->box.x2 > 65536 || d->box.y2 > 65536)
 		return CLOVE_ERR_BOUNDS;
@@ -450,6 +662,10 @@ void clove_qxl_drawable_fini(struct clove_qxl_drawable *drawable)
 	image_fini(&drawable->src);
 	image_fini(&drawable->brush.pattern);
 	image_fini(&drawable->mask.bitmap);
+	image_fini(&drawable->back.pattern);
+	image_fini(&drawable->composite_mask);
+	clove_arena_fini(&drawable->arena);
+	clove_chunks_fini(&drawable->outline);
 }
 
 /* -- the other commands -- */

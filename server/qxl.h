@@ -9,6 +9,8 @@
 
 #include <pixman.h>
 #include "common/codec/pixels.h"
+#include "common/protocol/messages.h"
+#include "common/util/arena.h"
 #include "server/memslot.h"
 #include "server/surface.h"
 
@@ -28,7 +30,10 @@ enum clove_qxl_draw {
 	CLOVE_QXL_DRAW_COMPOSITE, CLOVE_QXL_DRAWS
 };
 
-enum clove_qxl_image_kind { CLOVE_QXL_NO_IMAGE, CLOVE_QXL_PIXELS, CLOVE_QXL_SURFACE };
+enum clove_qxl_image_kind {
+	CLOVE_QXL_NO_IMAGE, CLOVE_QXL_PIXELS, CLOVE_QXL_SURFACE,
+	CLOVE_QXL_SELF,                   /* what `self_area` of the target held before the command */
+};
 
 struct clove_qxl_image {
 	enum clove_qxl_image_kind kind;
@@ -60,14 +65,25 @@ struct clove_qxl_drawable {
 	pixman_box32_t box, src_area;
 	bool has_clip;
 	pixman_region32_t clip;
+	bool has_self;                    /* should there be no source, it is `self_area` */
+	pixman_box32_t self_area;
 	struct clove_qxl_image src;
-	struct clove_qxl_brush brush;
+	struct clove_qxl_brush brush;     /* TEXT: of the glyphs */
 	struct clove_qxl_mask mask;
-	uint16_t rop;                     /* a descriptor, or the code of ROP3 */
+	uint16_t rop;                     /* a descriptor, or the code of ROP3; STROKE: fore_mode */
 	uint8_t scale_mode;
 	int32_t src_x, src_y;             /* COPY_BITS */
 	uint32_t true_color;              /* TRANSPARENT */
 	uint8_t alpha, alpha_flags;       /* ALPHA_BLEND */
+	struct clove_qxl_brush back;      /* TEXT: */
+	pixman_box32_t back_area;
+	struct clove_string string;
+	struct clove_path path;           /* STROKE: */
+	struct clove_line_attr attr;
+	struct clove_display_draw_composite composite; /* its flags, transforms and origins */
+	struct clove_qxl_image composite_mask;
+	struct clove_arena arena;         /* of what string, path and attr point to */
+	struct clove_chunks outline;      /* the bytes of glyphs */
 };
 
 /* *release is set once the command's head could be read, and to be given back whatever follows.

@@ -27,6 +27,37 @@ static uint64_t row_bytes(const struct clove_surface_info *info)
 	return ((uint64_t)info->width * bits_of(info->format) + 7) / 8;
 }
 
+/* Ours; bits have grown to bytes. */
+static uint64_t own_row_bytes(const struct clove_surface_info *info)
+{
+	return ((uint64_t)info->width * ((bits_of(info->format) + 7) / 8) + 3) & ~(uint64_t)3;
+}
+
+/* What a surface counts for: the guest's memory or ours, whichever is more. */
+static uint64_t cost(const struct clove_surface_info *info)
+{
+	uint64_t step = (uint64_t)llabs((long long)info->stride), own = own_row_bytes(info);
+
+	return (step > own ? step : own) * info->height;
+}
+
+/* n bits from the lowest on, as bytes. */
+static void unpack_bits(uint8_t *bytes, const uint8_t *bits, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		bytes[i] = bits[i / 8] >> i % 8 & 1 ? 255 : 0;
+}
+
+/* Columns x1 to x2 of a row; the bits beside them stay. */
+static void pack_bits(uint8_t *bits, const uint8_t *bytes, int32_t x1, int32_t x2)
+{
+	for (int32_t x = x1; x < x2; x++) {
+		uint8_t bit = (uint8_t)(1 << x % 8);
+
+		bits[x / 8] = (uint8_t)((bits[x / 8] & ~bit) | (bytes[x] & bit));
+	}
+}
+
 /* The guest's top row, and how far its rows are apart. */
 static uint8_t *guest_rows(const struct clove_surface_info *info,
 		const struct clove_memslots *memslots, ptrdiff_t *stride)
@@ -53,7 +84,7 @@ static const char *complaint(const struct clove_surface_info *info, uint64_t bud
 		return "a row does not fit in the stride";
 	if (step > INT32_MAX / info->height)
 		return "too large";
-	if (step * info->height > budget)
+	if (cost(info) > budget)
 		return "more than the guest has memory";
 	return NULL;
 }
@@ -80,9 +111,9 @@ struct clove_surface *clove_surface_new(uint32_t id, const struct clove_surface_
 	surface->id = id;
 	surface->width = (int32_t)info->width;
 	surface->height = (int32_t)info->height;
-	surface->bytes_per_pixel = bits_of(info->format) / 8;
-	surface->guest_bytes = (uint64_t)llabs((long long)info->stride) * info->height;
-	surface->stride = (row_bytes(info) + 3) & ~(uint64_t)3;
+	surface->bytes_per_pixel = (bits_of(info->format) + 7) / 8;
+	surface->guest_bytes = cost(info);
+	surface->stride = own_row_bytes(info);
 	surface->data = calloc(info->height, surface->stride);
 	pixman_region32_init(&surface->unsaved);
 	pixman_region32_init(&surface->dirty);
@@ -138,12 +169,13 @@ void clove_surface_save(struct clove_surface *surface, const struct clove_memslo
 		size_t from = (size_t)boxes[i].x1 * surface->bytes_per_pixel;
 		size_t bytes = (size_t)(boxes[i].x2 - boxes[i].x1) * surface->bytes_per_pixel;
 
-		if (!surface->bytes_per_pixel) {
-			from = (size_t)boxes[i].x1 / 8;
-			bytes = ((size_t)boxes[i].x2 + 7) / 8 - from;
+		for (int32_t y = boxes[i].y1; y < boxes[i].y2; y++) {
+			if (surface->info.format == CLOVE_SURFACE_1_A)
+				pack_bits(top + y * stride, clove_surface_row(surface, y), boxes[i].x1,
+						boxes[i].x2);
+			else
+				memcpy(top + y * stride + from, clove_surface_row(surface, y) + from, bytes);
 		}
-		for (int32_t y = boxes[i].y1; y < boxes[i].y2; y++)
-			memcpy(top + y * stride + from, clove_surface_row(surface, y) + from, bytes);
 	}
 	pixman_region32_subtract(&surface->unsaved, &surface->unsaved, &todo);
 	pixman_region32_fini(&todo);
@@ -156,8 +188,12 @@ bool clove_surface_load(struct clove_surface *surface, const struct clove_memslo
 
 	if (!top)
 		return false;
-	for (int32_t y = 0; y < surface->height; y++)
-		memcpy(clove_surface_row(surface, y), top + y * stride, row_bytes(&surface->info));
+	for (int32_t y = 0; y < surface->height; y++) {
+		if (surface->info.format == CLOVE_SURFACE_1_A)
+			unpack_bits(clove_surface_row(surface, y), top + y * stride, surface->width);
+		else
+			memcpy(clove_surface_row(surface, y), top + y * stride, row_bytes(&surface->info));
+	}
 	pixman_region32_clear(&surface->unsaved);
 	return true;
 }

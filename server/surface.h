@@ -30,10 +30,10 @@ struct clove_surface {
 	struct clove_surface_info info;
 	int32_t width, height;
 	uint32_t id;
-	uint32_t bytes_per_pixel; /* 0: single bits */
+	uint32_t bytes_per_pixel; /* of ours: single bits lie in a byte each, 0 or 255 */
 	uint8_t *data;            /* top row; rows are `stride` bytes apart */
 	size_t stride;
-	uint64_t guest_bytes;     /* |stride| x height, counted against the guest's memory */
+	uint64_t guest_bytes;     /* counted against the guest's memory */
 	pixman_region32_t unsaved; /* not yet in guest memory */
 	pixman_region32_t dirty;   /* not yet reported to the VMM */
 	void *release;            /* its create command's, given back when the surface dies */

@@ -217,6 +217,229 @@ START_TEST(test_mask_limits_a_copy)
 }
 END_TEST
 
+static uint32_t pixel(const struct clove_surface *surface, int x, int y)
+{
+	return clove_le32(clove_surface_row(surface, y) + 4 * x);
+}
+
+/* Chunked bytes at AT_DATA behind a head of `head` bytes. */
+static uint8_t *put_chunked(size_t head, uint32_t bytes)
+{
+	uint8_t *p = guest.memory + AT_DATA;
+
+	memset(p, 0, head + 20);
+	clove_put_le32(p + head, bytes);
+	return p + head + 20;
+}
+
+static enum clove_err draw_now(void)
+{
+	pixman_region32_t changed;
+
+	pixman_region32_init(&changed);
+	enum clove_err err = guest_draw(&guest, &changed);
+	pixman_region32_fini(&changed);
+	return err;
+}
+
+/* One glyph of 4x2 bits, bottom row first, in two chunks' worth of header. */
+static uint8_t *put_text(void)
+{
+	uint8_t *u = put_drawable(&guest, CLOVE_QXL_DRAW_TEXT, 0, 0, 20, 20), *glyph = put_chunked(8, 22);
+
+	clove_put_le64(u, guest_address(AT_DATA));
+	clove_put_le32(u + 24, 1);
+	clove_put_le32(u + 28, 0xffffff);
+	clove_put_le32(guest.memory + AT_DATA, 22);
+	clove_put_le16(guest.memory + AT_DATA + 4, 1);
+	clove_put_le16(guest.memory + AT_DATA + 6, 1);
+	memset(glyph, 0, 22);
+	clove_put_le32(glyph, 3);
+	clove_put_le32(glyph + 4, 5);
+	clove_put_le16(glyph + 16, 4);
+	clove_put_le16(glyph + 18, 2);
+	glyph[20] = 0x90;
+	glyph[21] = 0x60;
+	return u;
+}
+
+START_TEST(test_text_is_read)
+{
+	static const struct {
+		const char *why;
+		size_t at;
+		uint32_t value;
+		int bytes;
+		enum clove_err want;
+	} rows[] = {
+		{ "whole",               AT_DATA + 4, 1, 2, CLOVE_OK },
+		{ "a glyph too many",    AT_DATA + 4, 2, 2, CLOVE_ERR_SHORT },
+		{ "a glyph too few",     AT_DATA + 4, 0, 2, CLOVE_ERR_VALUE },
+		{ "another size",        AT_DATA, 23, 4, CLOVE_ERR_SHORT },
+		{ "a wider glyph",       AT_DATA + 28 + 16, 9, 2, CLOVE_ERR_SHORT },
+		{ "a larger depth",      AT_DATA + 6, 4, 2, CLOVE_ERR_SHORT },
+		{ "a huge glyph",        AT_DATA + 28 + 16, UINT32_MAX, 4, CLOVE_ERR_SHORT },
+		{ "outlines",            AT_DATA + 6, 0, 2, CLOVE_OK },
+		{ "a chunk outside",     AT_DATA + 20, 2u << 24, 8, CLOVE_ERR_BOUNDS },
+	};
+
+	ck_assert(guest_init(&guest));
+	struct clove_surface *surface = guest_surface(&guest, 0, W, H, 32, W * 4);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint64_t value = rows[i].bytes == 8 ? (uint64_t)rows[i].value << 32 : rows[i].value;
+
+		memset(surface->data, 0, surface->stride * H);
+		put_text();
+		memcpy(guest.memory + rows[i].at, &value, (size_t)rows[i].bytes);
+		ck_assert_msg(draw_now() == rows[i].want, "%s", rows[i].why);
+		bool is_lit = i == 0;
+		ck_assert_uint_eq(pixel(surface, 3, 5), 0);
+		ck_assert_uint_eq(pixel(surface, 4, 5) & 0xffffff, is_lit ? 0xffffff : 0);
+		ck_assert_uint_eq(pixel(surface, 3, 6) & 0xffffff, is_lit ? 0xffffff : 0);
+		ck_assert_uint_eq(pixel(surface, 4, 6), 0);
+	}
+	guest_fini(&guest);
+}
+END_TEST
+
+START_TEST(test_stroke_is_read)
+{
+	static const struct {
+		const char *why;
+		size_t at;
+		uint32_t value;
+		int lit;        /* pixels; -1: refused */
+	} rows[] = {
+		{ "a line of ten",        AT_DATA + 24, 3, 10 },
+		{ "more points than are", AT_DATA + 28, 3, -1 },
+		{ "as many as wrap",      AT_DATA + 28, UINT32_MAX, -1 },
+		{ "dashed: two of five",  AT_DRAWABLE + 123 + 8, 8 | 2 << 24, 4 },
+		{ "dashes elsewhere",     AT_DRAWABLE + 123 + 8 + 12 + 4, 2u << 24, 10 },
+	};
+
+	ck_assert(guest_init(&guest));
+	struct clove_surface *surface = guest_surface(&guest, 0, W, H, 32, W * 4);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint8_t *u = put_drawable(&guest, CLOVE_QXL_DRAW_STROKE, 0, 0, 20, 20);
+		uint8_t *segment = put_chunked(4, 24);
+		int lit = 0;
+
+		memset(surface->data, 0, surface->stride * H);
+		clove_put_le64(u, guest_address(AT_DATA));
+		clove_put_le64(u + 8 + 12, guest_address(AT_CLIP));
+		clove_put_le32(u + 28, 1);
+		clove_put_le32(u + 32, 0xff);
+		clove_put_le16(u + 48, 8);
+		clove_put_le32(guest.memory + AT_CLIP, 2 << 4);
+		clove_put_le32(guest.memory + AT_CLIP + 4, 3 << 4);
+		clove_put_le32(segment, 3);
+		clove_put_le32(segment + 4, 2);
+		clove_put_le32(segment + 8, 1 << 4);
+		clove_put_le32(segment + 12, 2 << 4);
+		clove_put_le32(segment + 16, 11 << 4);
+		clove_put_le32(segment + 20, 2 << 4);
+		clove_put_le32(guest.memory + rows[i].at, rows[i].value);
+		ck_assert_msg((draw_now() == CLOVE_OK) == (rows[i].lit >= 0), "%s", rows[i].why);
+		for (int x = 0; x < W; x++)
+			lit += pixel(surface, x, 2) != 0;
+		ck_assert_msg(lit == (rows[i].lit < 0 ? 0 : rows[i].lit), "%s: %d", rows[i].why, lit);
+	}
+	/* a style that is not in guest memory */
+	clove_put_le64(guest.memory + AT_DRAWABLE + 123 + 8 + 12, 2ull << 56);
+	clove_put_le32(guest.memory + AT_DRAWABLE + 123 + 8, 8 | 2 << 24);
+	ck_assert_int_eq(draw_now(), CLOVE_ERR_BOUNDS);
+	guest_fini(&guest);
+}
+END_TEST
+
+/* OVER of a half transparent white, moved by a transform of its own. */
+START_TEST(test_composite_is_read)
+{
+	ck_assert(guest_init(&guest));
+	struct clove_surface *surface = guest_surface(&guest, 0, W, H, 32, W * 4);
+	uint8_t *u = put_drawable(&guest, CLOVE_QXL_DRAW_COMPOSITE, 10, 10, 14, 14);
+	uint8_t *t = guest.memory + AT_CLIP;
+
+	put_bitmap(&guest, CLOVE_FORMAT_RGBA, 4, 2, 2, 8);
+	memset(guest.memory + AT_DATA + 20, 0x80, 16);
+	clove_put_le32(u, 3);
+	clove_put_le64(u + 4, guest_address(AT_IMAGE));
+	clove_put_le64(u + 12, guest_address(AT_CLIP));
+	memset(t, 0, 24);
+	clove_put_le32(t, 0x10000);
+	clove_put_le32(t + 16, 0x10000);
+	clove_put_le32(t + 8, (uint32_t)-0x10000); /* one to the right */
+	ck_assert_int_eq(draw_now(), CLOVE_OK);
+	ck_assert_uint_eq(pixel(surface, 10, 10) & 0xffffff, 0);
+	ck_assert_uint_eq(pixel(surface, 11, 10) & 0xffffff, 0x808080);
+	ck_assert_uint_eq(pixel(surface, 12, 11) & 0xffffff, 0x808080);
+	ck_assert_uint_eq(pixel(surface, 13, 10) & 0xffffff, 0);
+	clove_put_le64(u + 12, 2ull << 56);
+	ck_assert_int_eq(draw_now(), CLOVE_ERR_BOUNDS);
+	clove_put_le64(u + 12, 0);
+	clove_put_le64(u + 20, 2ull << 56);
+	ck_assert_int_eq(draw_now(), CLOVE_ERR_BOUNDS);
+	clove_put_le64(u + 4, 0);
+	ck_assert_int_eq(draw_now(), CLOVE_ERR_VALUE);
+	guest_fini(&guest);
+}
+END_TEST
+
+/* OPAQUE without an image takes the place that the command names. */
+START_TEST(test_self_bitmap_is_the_source)
+{
+	ck_assert(guest_init(&guest));
+	struct clove_surface *surface = guest_surface(&guest, 0, W, H, 32, W * 4);
+
+	put_fill(&guest, 2, 2, 6, 6, 0x1234, 8);
+	ck_assert_int_eq(draw_now(), CLOVE_OK);
+	uint8_t *u = put_drawable(&guest, CLOVE_QXL_DRAW_OPAQUE, 20, 20, 28, 28);
+	put_rect(u + 8, 0, 0, 8, 8);
+	clove_put_le32(u + 24, 1);
+	clove_put_le32(u + 28, 0xff);
+	clove_put_le16(u + 44, 0x40); /* xor */
+	guest.memory[AT_DRAWABLE + 14] = 1;
+	put_rect(guest.memory + AT_DRAWABLE + 15, 2, 2, 10, 10);
+	ck_assert_int_eq(draw_now(), CLOVE_OK);
+	ck_assert_uint_eq(pixel(surface, 20, 20) & 0xffffff, 0x1234 ^ 0xff);
+	ck_assert_uint_eq(pixel(surface, 24, 24) & 0xffffff, 0xff);
+	put_rect(guest.memory + AT_DRAWABLE + 15, 2, 2, W + 1, 10);
+	ck_assert_int_eq(draw_now(), CLOVE_ERR_BOUNDS);
+	put_rect(guest.memory + AT_DRAWABLE + 15, 2, 2, 2, 10);
+	ck_assert_int_eq(draw_now(), CLOVE_ERR_BOUNDS);
+	guest_fini(&guest);
+}
+END_TEST
+
+/* A surface of bits is drawn on, saved eight in a byte, and is a mask. */
+START_TEST(test_bits_are_a_surface)
+{
+	ck_assert(guest_init(&guest));
+	guest_surface(&guest, 0, W, H, 32, W * 4);
+	struct clove_surface *bits = guest_surface(&guest, 1, 19, 3, 1, 4);
+
+	ck_assert_ptr_nonnull(bits);
+	put_fill(&guest, 2, 1, 11, 2, 1, 8);
+	guest.memory[AT_DRAWABLE + 8] = 1;
+	ck_assert_int_eq(draw_now(), CLOVE_OK);
+	clove_surface_save(bits, &guest.memslots, NULL);
+	ck_assert_uint_eq(clove_le32(guest.memory + AT_SURFACE + 4), 0x7fc);
+	ck_assert_uint_eq(clove_le32(guest.memory + AT_SURFACE + 8), 0);
+	guest.memory[AT_SURFACE + 8] = 0x04;
+	ck_assert(clove_surface_load(bits, &guest.memslots));
+	put_fill(&guest, 0, 0, 19, 3, 0x777777, 8);
+	clove_put_le64(guest.memory + AT_DRAWABLE + 123 + 22 + 9, guest_address(AT_IMAGE));
+	guest.memory[AT_IMAGE + 8] = 104;
+	clove_put_le32(guest.memory + AT_IMAGE + 18, 1);
+	ck_assert_int_eq(draw_now(), CLOVE_OK);
+	ck_assert_uint_eq(pixel(guest.by_id[0], 2, 1), 0x777777);
+	ck_assert_uint_eq(pixel(guest.by_id[0], 11, 1), 0);
+	ck_assert_uint_eq(pixel(guest.by_id[0], 2, 2), 0x777777);
+	ck_assert_uint_eq(pixel(guest.by_id[0], 3, 2), 0);
+	guest_fini(&guest);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("drawable");
@@ -224,6 +447,11 @@ int main(void)
 
 	tcase_add_loop_test(tcase, test_drawing_equals_the_model, 0, 8);
 	tcase_add_test(tcase, test_mask_limits_a_copy);
+	tcase_add_test(tcase, test_text_is_read);
+	tcase_add_test(tcase, test_stroke_is_read);
+	tcase_add_test(tcase, test_composite_is_read);
+	tcase_add_test(tcase, test_self_bitmap_is_the_source);
+	tcase_add_test(tcase, test_bits_are_a_surface);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
 
