@@ -6,6 +6,7 @@
 #include <string.h>
 #include "client-gtk/image-cache.h"
 #include "client-gtk/image-decode.h"
+#include "client-gtk/streams.h"
 #include "common/canvas/canvas.h"
 #include "common/net/channel.h"
 #include "common/protocol/enums.h"
@@ -36,7 +37,8 @@ struct clove_display_channel {
 	struct clove_pictures_member member;
 	const struct clove_display_events *events;
 	void *opaque;
-	struct clove_timer *report_timer, *wait_timer;
+	struct clove_timer *report_timer, *wait_timer, *frame_timer;
+	struct clove_streams *streams;
 	struct clove_palettes palettes;
 	struct clove_canvas *surfaces[SURFACES];
 	uint64_t surface_bytes;
@@ -76,11 +78,22 @@ static void widen(struct clove_display_channel *display)
 	}
 }
 
+/* Frames of video that are due; the next one sets the timer. */
+static void show_frames(void *opaque)
+{
+	struct clove_display_channel *display = opaque;
+	int32_t wait = display->streams ? clove_streams_show(display->streams, clove_now_ms()) : -1;
+
+	if (wait >= 0)
+		clove_timer_start(display->channel.loop, display->frame_timer, (uint32_t)wait);
+}
+
 static void report(void *opaque)
 {
 	struct clove_display_channel *display = opaque;
 	const struct clove_display_events *events = display->events;
 
+	show_frames(display);
 	if (primary(display) && pixman_region32_not_empty(&display->damage)) {
 		pixman_region32_t damage;
 
@@ -117,6 +130,7 @@ static void destroy_surface(struct clove_display_channel *display, uint32_t id)
 
 	if (!canvas)
 		return;
+	show_frames(display);
 	if (id == 0) {
 		/* what was drawn last has been seen */
 		report(display);
@@ -173,6 +187,90 @@ static enum clove_err create_surface(struct clove_display_channel *display, uint
 static const struct clove_canvas *find_surface(const struct clove_display_channel *display, uint32_t id)
 {
 	return id < SURFACES ? display->surfaces[id] : NULL;
+}
+
+/* -- video -- */
+
+static const struct clove_canvas *stream_surface(void *opaque, uint32_t id)
+{
+	return find_surface(opaque, id);
+}
+
+static void stream_drawn(void *opaque, uint32_t surface_id, pixman_region32_t *region)
+{
+	struct clove_display_channel *display = opaque;
+
+	if (surface_id)
+		return;
+	pixman_region32_union(&display->damage, &display->damage, region);
+	report_soon(display);
+}
+
+static void stream_report(void *opaque, const struct clove_display_stream_report *message)
+{
+	struct clove_display_channel *display = opaque;
+
+	clove_channel_send(&display->channel, CLOVE_DISPLAY_STREAM_REPORT, message);
+}
+
+static const struct clove_streams_events stream_events = { stream_surface, stream_drawn, stream_report };
+
+static enum clove_err on_stream_create(void *channel, const void *message)
+{
+	struct clove_display_channel *display = channel;
+
+	return clove_streams_create(display->streams, message);
+}
+
+static enum clove_err on_stream_data(void *channel, const void *message)
+{
+	struct clove_display_channel *display = channel;
+
+	report_soon(display);
+	return clove_streams_data(display->streams, message, clove_now_ms());
+}
+
+static enum clove_err on_stream_data_sized(void *channel, const void *message)
+{
+	struct clove_display_channel *display = channel;
+
+	report_soon(display);
+	return clove_streams_data_sized(display->streams, message, clove_now_ms());
+}
+
+/* What came before was to be seen where the old clip lets it. */
+static enum clove_err on_stream_clip(void *channel, const void *message)
+{
+	struct clove_display_channel *display = channel;
+
+	show_frames(display);
+	return clove_streams_clip(display->streams, message);
+}
+
+static enum clove_err on_stream_destroy(void *channel, const void *message)
+{
+	struct clove_display_channel *display = channel;
+	const struct clove_display_stream_destroy *destroy = message;
+
+	show_frames(display);
+	return clove_streams_destroy(display->streams, destroy->id);
+}
+
+static enum clove_err on_stream_destroy_all(void *channel, const void *message)
+{
+	struct clove_display_channel *display = channel;
+
+	(void)message;
+	show_frames(display);
+	clove_streams_destroy_all(display->streams);
+	return CLOVE_OK;
+}
+
+static enum clove_err on_stream_activate_report(void *channel, const void *message)
+{
+	struct clove_display_channel *display = channel;
+
+	return clove_streams_activate_report(display->streams, message);
 }
 
 /* -- waiting for other display channels (spice-wire 9.10) -- */
@@ -406,6 +504,7 @@ static enum clove_err draw(struct clove_display_channel *display, struct clove_d
 		err = err ? err : one;
 	}
 	stop_waiting(display);
+	show_frames(display);
 
 	uint64_t start = clove_now_us();
 
@@ -643,15 +742,6 @@ static enum clove_err on_inval_all_palettes(void *channel, const void *message)
 	return CLOVE_OK;
 }
 
-/* Without a codec among our capabilities there should be none. */
-static enum clove_err on_stream(void *channel, const void *message)
-{
-	(void)channel;
-	(void)message;
-	clove_log_limited(WARN, "display", "the server sends video, which is not shown");
-	return CLOVE_OK;
-}
-
 static enum clove_err on_surface_create(void *channel, const void *message)
 {
 	const struct clove_display_surface_create *create = message;
@@ -689,7 +779,11 @@ static const struct clove_handler handlers[] = {
 	{ CLOVE_DISPLAY_INVAL_ALL_PIXMAPS, on_inval_all_pixmaps },
 	{ CLOVE_DISPLAY_INVAL_PALETTE, on_inval_palette },
 	{ CLOVE_DISPLAY_INVAL_ALL_PALETTES, on_inval_all_palettes },
-	{ CLOVE_DISPLAY_STREAM_CREATE, on_stream },
+	{ CLOVE_DISPLAY_STREAM_CREATE, on_stream_create },
+	{ CLOVE_DISPLAY_STREAM_DATA, on_stream_data },
+	{ CLOVE_DISPLAY_STREAM_CLIP, on_stream_clip },
+	{ CLOVE_DISPLAY_STREAM_DESTROY, on_stream_destroy },
+	{ CLOVE_DISPLAY_STREAM_DESTROY_ALL, on_stream_destroy_all },
 	{ CLOVE_DISPLAY_DRAW_FILL, on_fill },
 	{ CLOVE_DISPLAY_DRAW_OPAQUE, on_opaque },
 	{ CLOVE_DISPLAY_DRAW_COPY, on_copy },
@@ -704,8 +798,10 @@ static const struct clove_handler handlers[] = {
 	{ CLOVE_DISPLAY_DRAW_ALPHA_BLEND, on_alpha_blend },
 	{ CLOVE_DISPLAY_SURFACE_CREATE, on_surface_create },
 	{ CLOVE_DISPLAY_SURFACE_DESTROY, on_surface_destroy },
+	{ CLOVE_DISPLAY_STREAM_DATA_SIZED, on_stream_data_sized },
 	{ CLOVE_DISPLAY_MONITORS_CONFIG, on_monitors_config },
 	{ CLOVE_DISPLAY_DRAW_COMPOSITE, on_composite },
+	{ CLOVE_DISPLAY_STREAM_ACTIVATE_REPORT, on_stream_activate_report },
 	{ 0, NULL },
 };
 
@@ -721,8 +817,10 @@ struct clove_caps clove_display_channel_caps(void)
 	clove_caps_set(&caps, CLOVE_DISPLAY_CAP_A8_SURFACE);
 	clove_caps_set(&caps, CLOVE_DISPLAY_CAP_LZ4_COMPRESSION);
 	clove_caps_set(&caps, CLOVE_DISPLAY_CAP_PREF_COMPRESSION);
-	/* with this and no codec the server sends images where it would send video */
+	clove_caps_set(&caps, CLOVE_DISPLAY_CAP_SIZED_STREAM);
+	clove_caps_set(&caps, CLOVE_DISPLAY_CAP_STREAM_REPORT);
 	clove_caps_set(&caps, CLOVE_DISPLAY_CAP_MULTI_CODEC);
+	clove_caps_set(&caps, CLOVE_DISPLAY_CAP_CODEC_MJPEG);
 	return caps;
 }
 
@@ -734,6 +832,7 @@ static void on_closed(void *channel, enum clove_err err)
 	clove_timer_stop(display->channel.loop, display->wait_timer);
 	clove_timer_stop(display->channel.loop, display->report_timer);
 	report(display);
+	clove_timer_stop(display->channel.loop, display->frame_timer);
 	if (display->events->closed)
 		display->events->closed(display->opaque, err);
 }
@@ -778,7 +877,10 @@ struct clove_display_channel *clove_display_channel_new(const struct clove_displ
 		is_good = clove_channel_init(&display->channel, &ops, &channel) == CLOVE_OK;
 		display->report_timer = clove_timer_add(options->loop, report, display);
 		display->wait_timer = clove_timer_add(options->loop, look_again, display);
-		is_good = is_good && display->report_timer && display->wait_timer;
+		display->frame_timer = clove_timer_add(options->loop, show_frames, display);
+		display->streams = clove_streams_new(&options->pictures->time, &stream_events, display);
+		is_good = is_good && display->report_timer && display->wait_timer && display->frame_timer &&
+				display->streams;
 	} else {
 		clove_stream_free(opened->stream);
 	}
@@ -802,11 +904,14 @@ void clove_display_channel_free(struct clove_display_channel *display)
 		return;
 	display->events = &no_events;
 	clove_list_remove(&display->member.link);
+	clove_streams_free(display->streams);
+	display->streams = NULL;
 	release_images(display, false);
 	for (uint32_t id = 0; id < SURFACES; id++)
 		destroy_surface(display, id);
 	clove_timer_remove(display->channel.loop, display->report_timer);
 	clove_timer_remove(display->channel.loop, display->wait_timer);
+	clove_timer_remove(display->channel.loop, display->frame_timer);
 	clove_channel_fini(&display->channel);
 	clove_palettes_fini(&display->palettes);
 	pixman_region32_fini(&display->damage);
@@ -846,4 +951,5 @@ void clove_display_channel_count(const struct clove_display_channel *display,
 	counts->bytes_in = display->channel.bytes_in;
 	counts->bytes_out = display->channel.bytes_out;
 	counts->messages = display->channel.received_serial;
+	clove_streams_count(display->streams, &counts->video);
 }

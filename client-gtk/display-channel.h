@@ -10,6 +10,7 @@
 #include <pixman.h>
 #include "client-gtk/opening.h"
 #include "client-gtk/pictures.h"
+#include "client-gtk/streams.h"
 #include "common/codec/pixels.h"
 #include "common/protocol/messages.h"
 
@@ -23,6 +24,7 @@ struct clove_display_counts {
 	uint64_t frames;          /* turns of the loop in which pixels changed: calls of `changed` */
 	uint64_t images;          /* decoded */
 	uint64_t decode_us, draw_us;
+	struct clove_streams_counts video;
 };
 
 /* Any may be NULL. The channel may be freed inside `closed` alone. */

@@ -42,6 +42,8 @@ static enum clove_err on_init(void *channel, const void *message)
 	clove_channel_send(&main->channel, CLOVE_MAIN_ATTACH_CHANNELS, NULL);
 	if (main->events->init)
 		main->events->init(main->opaque, init);
+	if (main->events->mm_time)
+		main->events->mm_time(main->opaque, init->multi_media_time);
 	tell_mouse_mode(main, init->supported_mouse_modes, init->current_mouse_mode);
 	return CLOVE_OK;
 }
@@ -83,10 +85,21 @@ static enum clove_err on_name(void *channel, const void *message)
 	return CLOVE_OK;
 }
 
+static enum clove_err on_multi_media_time(void *channel, const void *message)
+{
+	struct clove_main *main = channel;
+	const struct clove_main_multi_media_time *time = message;
+
+	if (main->events->mm_time)
+		main->events->mm_time(main->opaque, time->time);
+	return CLOVE_OK;
+}
+
 static const struct clove_handler handlers[] = {
 	{ CLOVE_MAIN_INIT,          on_init },
 	{ CLOVE_MAIN_CHANNELS_LIST, on_channels_list },
 	{ CLOVE_MAIN_MOUSE_MODE,    on_mouse_mode },
+	{ CLOVE_MAIN_MULTI_MEDIA_TIME, on_multi_media_time },
 	{ CLOVE_MAIN_NAME,          on_name },
 	{ 0, NULL },
 };

@@ -21,6 +21,8 @@ struct clove_main_events {
 	void (*channels)(void *opaque, const struct clove_main_channels_list *list);
 	/* At the beginning, and when it changes. Client mode is asked for whenever it is offered. */
 	void (*mouse_mode)(void *opaque, enum clove_mouse_mode mode);
+	/* The server's multimedia time now: after `init`, and when the server corrects it. */
+	void (*mm_time)(void *opaque, uint32_t mm_time);
 	/* The guest's: valid UTF-8 of one line and a sane length. */
 	void (*name)(void *opaque, const char *name);
 	/* The connection is over. The last event; the channel stays until the owner frees it. */

@@ -8,6 +8,7 @@
 #define CLOVE_CLIENT_GTK_PICTURES_H
 
 #include <stdbool.h>
+#include "client-gtk/mm-time.h"
 #include "common/util/list.h"
 
 /* What we announce in DISPLAY_INIT, in pixels. */
@@ -22,6 +23,7 @@ struct clove_pictures {
 	struct clove_image_cache *cache;
 	struct clove_glz_dictionary *dictionary;
 	struct clove_list members;        /* display channels that are open */
+	struct clove_mm_time time;
 };
 
 struct clove_pictures *clove_pictures_new(void);

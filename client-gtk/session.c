@@ -332,6 +332,13 @@ static void main_mouse_mode(void *opaque, enum clove_mouse_mode mode)
 	TELL(session, mouse_mode, mode);
 }
 
+static void main_mm_time(void *opaque, uint32_t mm_time)
+{
+	struct clove_session *session = opaque;
+
+	clove_mm_time_set(&session->pictures->time, mm_time, clove_now_ms());
+}
+
 static void main_name(void *opaque, const char *name)
 {
 	struct clove_session *session = opaque;
@@ -361,6 +368,7 @@ static const struct clove_main_events main_events = {
 	.init = main_init,
 	.channels = main_channels,
 	.mouse_mode = main_mouse_mode,
+	.mm_time = main_mm_time,
 	.name = main_name,
 	.closed = main_closed,
 };
@@ -583,6 +591,10 @@ void clove_session_count(const struct clove_session *session, struct clove_displ
 		counts->images += one.images;
 		counts->decode_us += one.decode_us;
 		counts->draw_us += one.draw_us;
+		counts->video.streams += one.video.streams;
+		counts->video.frames += one.video.frames;
+		counts->video.dropped += one.video.dropped;
+		counts->video.decode_us += one.video.decode_us;
 	}
 	clove_main_channel_count(session->main, &in, &out);
 	counts->bytes_in += in;

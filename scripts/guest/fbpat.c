@@ -6,6 +6,8 @@
  *   fbpat [-k KIND] [-s SEED] -p W H            write the same picture as PPM
  *   fbpat -m [-n N] [-d DEV]                    move a 64x64 square N times
  *                                               (many small updates), report fps
+ *   fbpat -v [-n N] [-d DEV]                    a film of N frames, 25 a second, in 96
+ *                                               rows across the middle
  * KIND: mix (default), bars, ramp, noise, check, text, solid
  */
 #include <fcntl.h>
@@ -85,12 +87,12 @@ int main(int argc, char **argv)
 {
 	const char *kind = "mix", *dev = "/dev/fb0";
 	uint32_t seed = 1, w = 0, h = 0, x, y, sum = 2166136261u;
-	int c, ppm = 0, move = 0, n = 200, fd, tty;
+	int c, ppm = 0, move = 0, film = 0, n = 200, fd, tty;
 	struct fb_var_screeninfo v;
 	struct fb_fix_screeninfo f;
 	unsigned char *frame, *row;
 
-	while ((c = getopt(argc, argv, "k:s:d:n:pm")) != -1)
+	while ((c = getopt(argc, argv, "k:s:d:n:pmv")) != -1)
 		switch (c) {
 		case 'k': kind = optarg; break;
 		case 's': seed = strtoul(optarg, 0, 0); break;
@@ -98,6 +100,7 @@ int main(int argc, char **argv)
 		case 'n': n = atoi(optarg); break;
 		case 'p': ppm = 1; break;
 		case 'm': move = 1; break;
+		case 'v': film = 1; break;
 		default: return 2;
 		}
 	if (ppm) {
@@ -150,6 +153,22 @@ int main(int argc, char **argv)
 		printf("%d moves %.3f s %.1f per s\n", n, s, n / s);
 		return 0;
 	}
+	while (film && n-- > 0 && v.bits_per_pixel == 32) {
+		struct timespec rest = { 0, 40000000 };
+		uint32_t top = h / 2 - 48;
+
+		for (y = 0; y < 96; y++)
+			for (x = 0; x < w; x++) {
+				uint32_t p = ramp((x + 8 * n) % w, y + 2 * n, w, h);
+
+				memcpy(frame + (size_t)y * f.line_length + x * 4, &p, 4);
+			}
+		if (pwrite(fd, frame, (size_t)96 * f.line_length, (off_t)top * f.line_length) < 0)
+			return 1;
+		nanosleep(&rest, NULL);
+	}
+	if (film)
+		return 0;
 	for (y = 0; y < h; y++) {
 		row = frame + (size_t)y * f.line_length;
 		for (x = 0; x < w; x++) {

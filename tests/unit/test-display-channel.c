@@ -127,7 +127,7 @@ static uint64_t hash(const struct clove_pixels *picture, int32_t without_from, i
 }
 
 /* The counts are those of the recordings' index. The hashes are of pictures that were looked at: text on
- * black. */
+ * black, and in one a coloured strip of video. */
 static const struct {
 	const char *name;
 	int surfaces;
@@ -143,7 +143,7 @@ static const struct {
 	{ "img-lz4",       1,   2, UINT64_C(0x41bfc196248db2af) },
 	{ "img-jpegzlib",  1,  47, UINT64_C(0x8cfb3969e8ef2ac8) },
 	{ "img-jpeg",      1,  20, UINT64_C(0x4e02b017051929fa) },
-	{ "stream-mjpeg",  1,  31, UINT64_C(0x831fa1495b72853f) },
+	{ "stream-mjpeg",  1,  31, UINT64_C(0xa17bd8c85b770cbf) },
 };
 
 START_TEST(test_display_channel_shows_recorded_servers)
@@ -163,6 +163,7 @@ START_TEST(test_display_channel_shows_recorded_servers)
 	ck_assert_int_eq(viewer.err, CLOVE_ERR_CLOSED);
 	ck_assert_uint_eq(counts.skipped, 0);
 	ck_assert_uint_eq(counts.drawings, recorded[_i].drawings);
+	ck_assert_uint_eq(counts.video.frames + counts.video.dropped, strstr(name, "stream") ? 5 : 0);
 	ck_assert_int_eq(viewer.came, recorded[_i].surfaces);
 	ck_assert_int_eq(viewer.went, recorded[_i].surfaces - 1);
 	ck_assert_int_eq(viewer.marks, recorded[_i].surfaces);
@@ -1001,6 +1002,71 @@ START_TEST(test_display_channel_waits_for_a_message_of_another)
 }
 END_TEST
 
+/* -- video -- */
+
+/* What comes later lies above, whatever waits for the end of the turn. */
+START_TEST(test_display_channel_shows_video_in_order)
+{
+	struct clove_display_stream_create create = {
+		.id = 49, .flags = CLOVE_STREAM_TOP_DOWN, .codec = CLOVE_VIDEO_CODEC_MJPEG, .stream_width = W,
+		.stream_height = H, .src_width = W, .src_height = H, .dest = rect_of(0, 0, W, H),
+	};
+	struct clove_display_stream_activate_report activate = { 49, 5, 1, 1000 };
+	struct clove_rect corner = rect_of(0, 0, 4, 4);
+	struct clove_display_stream_clip clip = { 49, { CLOVE_CLIP_RECTS, 1, &corner } };
+	struct clove_display_stream_destroy destroy = { 49 };
+	uint8_t room[2][2048];
+	uint32_t colours[2][W * H];
+	struct clove_display_stream_data data = { .id = 49 };
+	struct clove_display_stream_data_sized sized = { .id = 49, .width = W, .height = H,
+			.dest = rect_of(0, 0, W, H) };
+	struct clove_display_counts counts;
+	struct playing playing = { 0 };
+	struct viewer viewer;
+	unsigned int reports = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct clove_pixels pixels = { (uint8_t *)colours[i], W, H, W * 4, CLOVE_FORMAT_RGB32 };
+		size_t len;
+
+		for (int k = 0; k < W * H; k++)
+			colours[i][k] = htole32(i ? 0xc0c0c0 : 0x404040);
+		ck_assert(!clove_jpeg_encode(room[i], sizeof room[i], &pixels, 90, &len));
+		*(i ? &sized.data : &data.data) = CLOVE_BYTES(room[i], len);
+		*(i ? &sized.data_size : &data.data_size) = (uint32_t)len;
+	}
+	say_surface(&playing, 0, W, H, CLOVE_SURFACE_FMT_32_XRGB);
+	say(&playing, CLOVE_DISPLAY_STREAM_CREATE, &create);
+	say(&playing, CLOVE_DISPLAY_STREAM_ACTIVATE_REPORT, &activate);
+	say(&playing, CLOVE_DISPLAY_STREAM_DATA, &data);
+	say_fill(&playing, 0, 0, 0, 2, 2, 0xff0000);
+	say(&playing, CLOVE_DISPLAY_STREAM_CLIP, &clip);
+	say(&playing, CLOVE_DISPLAY_STREAM_DATA_SIZED, &sized);
+	say_fill(&playing, 0, 3, 3, 4, 4, 0x00ff00);
+	say(&playing, CLOVE_DISPLAY_STREAM_DATA, &data);
+	say(&playing, CLOVE_DISPLAY_STREAM_DATA, &data);
+	say(&playing, CLOVE_DISPLAY_STREAM_DATA_SIZED, &sized);
+	say(&playing, CLOVE_DISPLAY_STREAM_DESTROY, &destroy);
+	say(&playing, CLOVE_DISPLAY_STREAM_DATA, &data); /* of no stream: left out */
+	say(&playing, CLOVE_DISPLAY_STREAM_DESTROY_ALL, NULL);
+	say_fill(&playing, 0, 0, 0, 1, 1, 0x0000ff);
+	view_all(&viewer, &playing);
+	clove_display_channel_count(viewer.display, &counts);
+	ck_assert_uint_eq(counts.video.frames, 3);
+	ck_assert_uint_eq(counts.video.dropped, 2);
+	ck_assert_uint_eq(counts.video.streams, 0);
+	ck_assert_uint_eq(pixel(&viewer, 0, 0), 0x0000ff);
+	ck_assert_int_le(distance(pixel(&viewer, 1, 1), 0xc0c0c0), 4);
+	ck_assert_int_le(distance(pixel(&viewer, 3, 3), 0xc0c0c0), 4);
+	ck_assert_int_le(distance(pixel(&viewer, 4, 4), 0x404040), 4);
+	play_on(&playing, true);
+	for (size_t at = 0; at + 6 <= playing.heard.len; at += 6 + clove_le32(playing.heard.data + at + 2))
+		reports += clove_le16(playing.heard.data + at) == CLOVE_DISPLAY_STREAM_REPORT;
+	ck_assert_uint_eq(reports, 5);
+	end(&viewer, &playing);
+}
+END_TEST
+
 /* -- servers that mean harm -- */
 
 static void say_wrong_surfaces(struct playing *playing)
@@ -1161,6 +1227,7 @@ int main(void)
 	tcase_add_test(tcase, test_display_channel_waits_for_an_image_of_another);
 	tcase_add_test(tcase, test_display_channel_shares_the_glz_dictionary);
 	tcase_add_test(tcase, test_display_channel_waits_for_a_message_of_another);
+	tcase_add_test(tcase, test_display_channel_shows_video_in_order);
 	tcase_add_loop_test(tcase, test_display_channel_outlives, 0, sizeof harms / sizeof *harms);
 	tcase_set_timeout(tcase, 30); /* work without a bound takes minutes */
 	suite_add_tcase(suite, tcase);
