@@ -5,15 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include "common/util/log.h"
-#include "server/image-encode.h"
+#include "common/protocol/enums.h"
 
 enum {
 	INIT_MS = 30000,
 	ACK_WINDOW = 20,
-	QUEUE_MOST = 256 << 10,       /* bytes that wait for the kernel before newer pixels do */
-	PIECE_PIXELS = 128 << 10,     /* of one DRAW_COPY: what a frame later may replace */
-	RECTS_MOST = 64,              /* a damage of more is rounded up to whole tiles */
-	TILE = 64,
+	QUEUE_MOST = 1 << 20,         /* bytes that wait for the kernel before newer pixels do */
+	PIECE_LEAST = 8 << 10, PIECE_MOST = 128 << 10, /* pixels of one image, beyond the first */
+	WAVE_MOST = 2 << 20,          /* pixels that are encoded before others have their turn */
+	REST_MS = 300,
+	SLOW_LINE = 10000000 / 8,     /* bytes a second, below which jpeg "auto" is lossy */
+	JPEG_QUALITY = 80,
 	FORMAT_32 = 32, FLAG_PRIMARY = 1,
 };
 
@@ -94,9 +96,9 @@ void clove_display_surface_came(struct clove_display *display)
 	clove_channel_send(&display->channel, CLOVE_DISPLAY_SURFACE_CREATE, &create);
 	display->has_surface = true;
 	display->is_marked = false;
-	pixman_region32_fini(&display->damage);
-	pixman_region32_init_rect(&display->damage, 0, 0, create.width, create.height);
-	pixman_region32_copy(&display->unseen, &display->damage);
+	clove_damage_clear(&display->damage);
+	pixman_region32_union_rect(&display->damage.pixels, &display->damage.pixels, 0, 0, create.width,
+			create.height);
 }
 
 void clove_display_surface_went(struct clove_display *display)
@@ -106,8 +108,7 @@ void clove_display_surface_went(struct clove_display *display)
 	if (display->has_surface)
 		clove_channel_send(&display->channel, CLOVE_DISPLAY_SURFACE_DESTROY, &destroy);
 	display->has_surface = false;
-	pixman_region32_clear(&display->damage);
-	pixman_region32_clear(&display->unseen);
+	clove_damage_clear(&display->damage);
 }
 
 void clove_display_monitors_changed(struct clove_display *display)
@@ -116,107 +117,125 @@ void clove_display_monitors_changed(struct clove_display *display)
 		send_monitors(display);
 }
 
-/* Many small rectangles become few: each message has its price, and so has each rectangle kept. */
-static void simplify(pixman_region32_t *region)
+static bool is_shown(struct clove_display *display)
 {
-	int n;
-	const pixman_box32_t *boxes = pixman_region32_rectangles(region, &n);
-	pixman_region32_t tiles;
-
-	if (n <= RECTS_MOST)
-		return;
-	pixman_region32_init(&tiles);
-	for (int i = 0; i < n; i++) {
-		int32_t x1 = boxes[i].x1 & ~(TILE - 1), y1 = boxes[i].y1 & ~(TILE - 1);
-		int32_t x2 = (boxes[i].x2 + TILE - 1) & ~(TILE - 1);
-		int32_t y2 = (boxes[i].y2 + TILE - 1) & ~(TILE - 1);
-
-		pixman_region32_union_rect(&tiles, &tiles, x1, y1, (unsigned int)(x2 - x1),
-				(unsigned int)(y2 - y1));
-	}
-	if (pixman_region32_n_rects(&tiles) > 4 * RECTS_MOST)
-		pixman_region32_reset(&tiles, pixman_region32_extents(region));
-	pixman_region32_copy(region, &tiles);
-	pixman_region32_fini(&tiles);
+	clove_timer_stop(display->screen->loop, display->rest_timer);
+	display->is_resting = false;
+	return display->has_surface && display->is_marked;
 }
 
-void clove_display_damage(struct clove_display *display, pixman_region32_t *region)
+void clove_display_changed(struct clove_display *display, const pixman_region32_t *region)
 {
-	const struct clove_surface *primary = display->screen->primary;
-
-	if (!display->has_surface || !primary)
-		return;
-	pixman_region32_union(&display->damage, &display->damage, region);
-	simplify(&display->damage);
-	pixman_region32_intersect_rect(&display->damage, &display->damage, 0, 0,
-			(unsigned int)primary->width, (unsigned int)primary->height);
+	if (is_shown(display))
+		clove_damage_add(&display->damage, region);
 }
 
-/* The next piece: the first rectangle, grown over its neighbours where the damage between is
- * most of what is then sent, and cut to a size that encodes quickly. */
-static pixman_box32_t next_piece(pixman_region32_t *damage, int64_t most)
+void clove_display_copied(struct clove_display *display, const pixman_box32_t *box, int32_t dx, int32_t dy)
 {
-	int n;
-	const pixman_box32_t *boxes = pixman_region32_rectangles(damage, &n);
-	pixman_box32_t piece = boxes[0];
-	int64_t used = (int64_t)(piece.x2 - piece.x1) * (piece.y2 - piece.y1);
-
-	for (int i = 1; i < n; i++) {
-		pixman_box32_t both = {
-			piece.x1 < boxes[i].x1 ? piece.x1 : boxes[i].x1,
-			piece.y1 < boxes[i].y1 ? piece.y1 : boxes[i].y1,
-			piece.x2 > boxes[i].x2 ? piece.x2 : boxes[i].x2,
-			piece.y2 > boxes[i].y2 ? piece.y2 : boxes[i].y2,
-		};
-		int64_t size = (int64_t)(both.x2 - both.x1) * (both.y2 - both.y1);
-		int64_t more = used + (int64_t)(boxes[i].x2 - boxes[i].x1) * (boxes[i].y2 - boxes[i].y1);
-
-		/* A message costs about as much as 1024 pixels. */
-		if (size > most || size > more + more / 2 + 1024)
-			continue;
-		piece = both;
-		used = more;
-	}
-
-	int64_t rows = most / (piece.x2 - piece.x1);
-
-	if (rows < 1)
-		rows = 1;
-	if (piece.y2 - piece.y1 > rows)
-		piece.y2 = piece.y1 + (int32_t)rows;
-	return piece;
+	if (is_shown(display))
+		clove_damage_copy(&display->damage, box, dx, dy, NULL);
 }
 
-static void send_piece(struct clove_display *display, const pixman_box32_t *piece)
+void clove_display_filled(struct clove_display *display, const pixman_box32_t *box, uint32_t color,
+		const pixman_region32_t *changed)
 {
-	int compression = display->screen->image_compression;
-	pixman_region32_t sent;
+	if (is_shown(display))
+		clove_damage_fill(&display->damage, box, color, changed);
+}
+
+/* -- sending -- */
+
+static struct clove_display_base base_of(const pixman_box32_t *box)
+{
+	return (struct clove_display_base){ .box = { .left = box->x1, .top = box->y1, .right = box->x2,
+			.bottom = box->y2 } };
+}
+
+static void send_op(struct clove_display *display, const struct clove_damage_op *op)
+{
+	struct clove_display_copy_bits copy = { base_of(&op->box), { op->box.x1 - op->dx, op->box.y1 - op->dy } };
+	struct clove_display_draw_fill fill = { .base = base_of(&op->box), .rop = CLOVE_ROP_PUT,
+			.brush = { .type = CLOVE_BRUSH_SOLID, .color = op->color } };
+
+	if (op->is_copy)
+		clove_channel_send(&display->channel, CLOVE_DISPLAY_COPY_BITS, &copy);
+	else
+		clove_channel_send(&display->channel, CLOVE_DISPLAY_DRAW_FILL, &fill);
+}
+
+static void send_ops(struct clove_display *display)
+{
+	for (unsigned int i = 0; i < display->damage.n_ops; i++)
+		send_op(display, &display->damage.ops[i]);
+	display->damage.n_ops = 0;
+}
+
+static struct clove_encoding encoding_for(const struct clove_display *display)
+{
+	const struct clove_screen *screen = display->screen;
+	uint64_t rate = clove_flow_rate(&display->flow);
+	int compression = screen->image_compression;
+	struct clove_encoding encoding = { .jpeg_quality = JPEG_QUALITY };
 
 	/* The VMM's "off" stands; otherwise the client knows its line best. */
 	if (compression > 1 && display->preferred_compression)
 		compression = display->preferred_compression;
-	clove_buf_clear(&display->body);
-	enum clove_err err = clove_image_draw_copy(display->screen->primary, piece,
-			clove_image_codec_for(compression, clove_caps_has(&display->channel.peer_caps,
-			CLOVE_DISPLAY_CAP_LZ4_COMPRESSION), display->channel.stream->is_unix), &display->body);
-	if (err == CLOVE_OK)
-		clove_channel_send_raw(&display->channel, CLOVE_DISPLAY_DRAW_COPY,
-				clove_buf_bytes(&display->body));
-	else
-		clove_channel_close(&display->channel, err);
-	pixman_region32_init_rect(&sent, piece->x1, piece->y1, (unsigned int)(piece->x2 - piece->x1),
-			(unsigned int)(piece->y2 - piece->y1));
-	pixman_region32_subtract(&display->damage, &display->damage, &sent);
-	pixman_region32_subtract(&display->unseen, &display->unseen, &sent);
-	pixman_region32_fini(&sent);
+	encoding.codecs = clove_codecs_for(compression, clove_caps_has(&display->channel.peer_caps,
+			CLOVE_DISPLAY_CAP_LZ4_COMPRESSION), display->channel.stream->is_unix);
+	if (encoding.codecs && !display->is_resting &&
+			(screen->jpeg == 2 || (screen->jpeg == 1 && rate && rate < SLOW_LINE)))
+		encoding.codecs |= CLOVE_CODEC_JPEG;
+	return encoding;
 }
 
-/* The first picture comes whole: there are viewers that show, or keep, what the first message brings. */
-static int64_t piece_most(const struct clove_display *display)
+static int64_t pixels_of(const pixman_box32_t *box)
+{
+	return (int64_t)(box->x2 - box->x1) * (box->y2 - box->y1);
+}
+
+/* The first picture comes whole: there are viewers that show, or keep, what the first message brings.
+ * Afterwards as many pieces as are likely to find room on the line. */
+static unsigned int next_pieces(struct clove_display *display, const pixman_region32_t *region,
+		struct clove_piece *pieces)
 {
 	const struct clove_surface *primary = display->screen->primary;
+	int64_t room = (int64_t)clove_flow_room(&display->flow), most, used = 0;
+	unsigned int n, keep = 0;
 
-	return display->is_marked ? PIECE_PIXELS : (int64_t)primary->width * primary->height;
+	if (!display->is_marked) {
+		pieces[0].box = (pixman_box32_t){ 0, 0, primary->width, primary->height };
+		pieces[0].class = clove_class_of(primary, &pieces[0].box);
+		return 1;
+	}
+	/* A photo takes some two bytes a pixel, anything else far less. */
+	most = room / 2 < PIECE_LEAST ? PIECE_LEAST : room / 2 > PIECE_MOST ? PIECE_MOST : room / 2;
+	n = clove_pieces_take(primary, region, most, &display->row, pieces);
+	while (keep < n && used < room * 2 && used < 4 * (int64_t)WAVE_MOST) {
+		used += pixels_of(&pieces[keep].box) * (pieces[keep].class == CLOVE_CLASS_PHOTO ? 4 : 1);
+		keep++;
+	}
+	if (keep < n)
+		display->row = pieces[keep].box.y1;
+	return keep;
+}
+
+static void send_pieces(struct clove_display *display, const pixman_region32_t *region)
+{
+	struct clove_piece pieces[CLOVE_PIECES_MOST];
+	struct clove_encoded *encoded[CLOVE_PIECES_MOST];
+	unsigned int n = next_pieces(display, region, pieces);
+
+	clove_encoder_run(display->screen->encoder, display->screen->primary, display->screen->drawings,
+			pieces, n, encoding_for(display), encoded);
+	for (unsigned int i = 0; i < n; i++) {
+		if (encoded[i]->err != CLOVE_OK) {
+			clove_channel_close(&display->channel, encoded[i]->err);
+			return;
+		}
+		clove_channel_send_raw(&display->channel, encoded[i]->is_fill ? CLOVE_DISPLAY_DRAW_FILL :
+				CLOVE_DISPLAY_DRAW_COPY, clove_buf_bytes(&encoded[i]->body));
+		clove_damage_sent(&display->damage, &pieces[i].box, encoded[i]->is_lossy);
+	}
 }
 
 static void show(struct clove_display *display)
@@ -224,34 +243,93 @@ static void show(struct clove_display *display)
 	send_monitors(display);
 	clove_channel_send(&display->channel, CLOVE_DISPLAY_MARK, NULL);
 	display->is_marked = true;
-	clove_buf_fini(&display->body);   /* never again so large */
+}
+
+static uint64_t sent_bytes(const struct clove_display *display)
+{
+	return display->channel.bytes_out + clove_channel_queued(&display->channel);
+}
+
+static bool may_send(const struct clove_display *display)
+{
+	const struct clove_channel *channel = &display->channel;
+
+	return display->has_surface && !channel->is_closed && clove_channel_may_send(channel) &&
+			clove_channel_queued(channel) < QUEUE_MOST && clove_flow_room(&display->flow) > 0;
+}
+
+/* What is lacking, or when nothing else is, what is lossy. NULL: nothing. */
+static const pixman_region32_t *next_region(struct clove_display *display)
+{
+	struct clove_damage *damage = &display->damage;
+
+	if (pixman_region32_not_empty(&damage->pixels))
+		return &damage->pixels;
+	return display->is_resting && pixman_region32_not_empty(&damage->lossy) ? &damage->lossy : NULL;
+}
+
+static void ask_whether_it_came(struct clove_display *display)
+{
+	struct clove_ping ping = { 0 };
+	uint64_t now = clove_now_us();
+
+	clove_flow_sent(&display->flow, sent_bytes(display));
+	if (clove_flow_ping(&display->flow, now, &ping.id)) {
+		ping.timestamp = now;
+		clove_channel_send(&display->channel, CLOVE_PING, &ping);
+	}
 }
 
 void clove_display_flush(struct clove_display *display)
 {
 	struct clove_channel *channel = &display->channel;
+	const pixman_region32_t *region = NULL;
 
 	if (!display->has_surface)
 		return;
 	clove_channel_cork(channel);
-	while (!channel->is_closed && pixman_region32_not_empty(&display->damage) &&
-			clove_channel_may_send(channel) && clove_channel_queued(channel) < QUEUE_MOST) {
-		pixman_box32_t piece = next_piece(&display->damage, piece_most(display));
-
-		send_piece(display, &piece);
-		if (clove_channel_queued(channel) >= QUEUE_MOST) {
-			clove_channel_uncork(channel);
-			clove_channel_cork(channel);
-		}
+	if (may_send(display)) {
+		send_ops(display);
+		region = next_region(display);
+		if (region)
+			send_pieces(display, region);
+		if (!display->is_marked)
+			show(display);
 	}
-	if (!display->is_marked && !pixman_region32_not_empty(&display->unseen))
-		show(display);
+	ask_whether_it_came(display);
 	clove_channel_uncork(channel);
+	if (!next_region(display) && pixman_region32_not_empty(&display->damage.lossy) &&
+			!display->is_resting)
+		clove_timer_start(display->screen->loop, display->rest_timer, REST_MS);
+	if (region && next_region(display) && may_send(display))
+		clove_timer_start(display->screen->loop, display->more_timer, 0);
+}
+
+static void on_more(void *opaque)
+{
+	clove_display_flush(opaque);
+}
+
+static void on_rest(void *opaque)
+{
+	struct clove_display *display = opaque;
+
+	display->is_resting = true;
+	clove_display_flush(display);
 }
 
 static void on_writable(void *channel)
 {
 	clove_display_flush(channel);
+}
+
+static void on_pong(void *channel, uint32_t id, uint64_t timestamp)
+{
+	struct clove_display *display = channel;
+
+	(void)timestamp;
+	clove_flow_pong(&display->flow, id, clove_now_us());
+	clove_display_flush(display);
 }
 
 /* -- birth and death -- */
@@ -270,6 +348,7 @@ static const struct clove_channel_ops ops = {
 	.handlers = handlers,
 	.body_limit = body_limit,
 	.writable = on_writable,
+	.pong = on_pong,
 	.closed = on_closed,
 };
 
@@ -301,11 +380,13 @@ struct clove_display *clove_display_new(struct clove_screen *screen, struct clov
 		return NULL;
 	display->screen = screen;
 	clove_list_init(&display->link);
-	pixman_region32_init(&display->damage);
-	pixman_region32_init(&display->unseen);
+	clove_damage_init(&display->damage);
 	display->init_timer = clove_timer_add(screen->loop, on_no_init, display);
+	display->more_timer = clove_timer_add(screen->loop, on_more, display);
+	display->rest_timer = clove_timer_add(screen->loop, on_rest, display);
 	conn->stream = NULL;
-	if (clove_channel_init(&display->channel, &ops, &options) != CLOVE_OK || !display->init_timer) {
+	if (clove_channel_init(&display->channel, &ops, &options) != CLOVE_OK || !display->init_timer ||
+			!display->more_timer || !display->rest_timer) {
 		clove_display_free(display);
 		return NULL;
 	}
@@ -321,9 +402,9 @@ void clove_display_free(struct clove_display *display)
 		return;
 	clove_list_remove(&display->link);
 	clove_timer_remove(display->screen->loop, display->init_timer);
+	clove_timer_remove(display->screen->loop, display->more_timer);
+	clove_timer_remove(display->screen->loop, display->rest_timer);
 	clove_channel_fini(&display->channel);
-	pixman_region32_fini(&display->damage);
-	pixman_region32_fini(&display->unseen);
-	clove_buf_fini(&display->body);
+	clove_damage_fini(&display->damage);
 	free(display);
 }

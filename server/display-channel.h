@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* display-channel.h - one client's view of a worker's primary surface.
  *
- * There is no queue of commands: a client has damage, and when it can take more it gets the newest
- * pixels of it. So a slow client costs a region, and after a drain it shows what the surface holds.
+ * There is no queue of commands: a client has damage (damage.h), and when it can take more it gets the
+ * newest pixels of it. So a slow client costs a region, and after a drain it shows what the surface
+ * holds.
  */
 #ifndef CLOVE_SERVER_DISPLAY_CHANNEL_H
 #define CLOVE_SERVER_DISPLAY_CHANNEL_H
 
 #include "common/util/list.h"
 #include "server/connection.h"
+#include "server/damage.h"
+#include "server/encoder.h"
+#include "server/flow.h"
 #include "server/qxl.h"
 #include "server/surface.h"
 
@@ -18,8 +22,10 @@ struct clove_display;
 struct clove_screen {
 	struct clove_loop *loop;
 	struct clove_surface *primary;    /* NULL: none */
+	uint64_t drawings;                /* counts what changed its pixels */
 	struct clove_monitors monitors;
-	int image_compression;
+	struct clove_encoder *encoder;
+	int image_compression, jpeg;      /* SpiceImageCompression; 1 auto, 2 always, 3 never */
 	uint8_t id;
 	void (*closed)(void *worker, struct clove_display *display, struct clove_connection *take_conn);
 	void *worker;
@@ -34,9 +40,12 @@ struct clove_display {
 	int preferred_compression;        /* 0: the VMM's */
 	bool is_ready;                    /* DISPLAY_INIT came */
 	bool has_surface, is_marked;      /* the client's surface 0; MARK was sent for it */
-	pixman_region32_t damage;
-	pixman_region32_t unseen;         /* of the first picture: MARK follows when it is empty */
-	struct clove_buf body;
+	struct clove_damage damage;
+	struct clove_flow flow;
+	struct clove_timer *more_timer;   /* there is more, and it could be sent */
+	struct clove_timer *rest_timer;   /* nothing changes: what is lossy is sent again */
+	bool is_resting;
+	int32_t row;                      /* where pieces go on */
 };
 
 /* NULL: the connection is then still the caller's. */
@@ -48,7 +57,11 @@ void clove_display_free(struct clove_display *display);
 void clove_display_surface_came(struct clove_display *display);
 void clove_display_surface_went(struct clove_display *display);
 void clove_display_monitors_changed(struct clove_display *display);
-void clove_display_damage(struct clove_display *display, pixman_region32_t *region);
+/* What became of the primary: as clove_paint_watch tells it. */
+void clove_display_changed(struct clove_display *display, const pixman_region32_t *region);
+void clove_display_copied(struct clove_display *display, const pixman_box32_t *box, int32_t dx, int32_t dy);
+void clove_display_filled(struct clove_display *display, const pixman_box32_t *box, uint32_t color,
+		const pixman_region32_t *changed);
 /* Sends what the client can take now. */
 void clove_display_flush(struct clove_display *display);
 

@@ -1,27 +1,45 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image-encode.h - a piece of a surface as the image of a DRAW_COPY. */
+/* image-encode.h - a piece of a surface as the message that brings it to a client. */
 #ifndef CLOVE_SERVER_IMAGE_ENCODE_H
 #define CLOVE_SERVER_IMAGE_ENCODE_H
 
-#include <pixman.h>
-#include <stdbool.h>
 #include "common/util/buf.h"
-#include "common/util/err.h"
-#include "server/surface.h"
+#include "common/util/job-pool.h"
+#include "server/pieces.h"
 
-enum clove_image_codec {
-	CLOVE_IMAGE_RAW,
-	CLOVE_IMAGE_LZ,
-	CLOVE_IMAGE_LZ4,
+/* What an image may be sent as; raw pixels always. */
+enum clove_codecs {
+	CLOVE_CODEC_LZ = 1,
+	CLOVE_CODEC_LZ4 = 2,
+	CLOVE_CODEC_QUIC = 4,
+	CLOVE_CODEC_PALETTE = 8,      /* with LZ: few colours as indices */
+	CLOVE_CODEC_JPEG = 16,        /* lossy */
 };
 
-/* The codec for a client: `compression` is the SpiceImageCompression that it or the VMM asked for
+/* The codecs for a client: `compression` is the SpiceImageCompression that it or the VMM asked for
  * (1 off, 2 auto_glz, 3 auto_lz, 4 quic, 5 glz, 6 lz, 7 lz4). */
-enum clove_image_codec clove_image_codec_for(int compression, bool has_lz4, bool is_unix);
+unsigned int clove_codecs_for(int compression, bool has_lz4, bool is_unix);
 
-/* Appends a DRAW_COPY of `area` on surface 0, of the surface's pixels there; raw where the codec
- * does not make it smaller. */
-CLOVE_CHECKED enum clove_err clove_image_draw_copy(const struct clove_surface *surface,
-		const pixman_box32_t *area, enum clove_image_codec codec, struct clove_buf *out);
+/* One image to be made: a job that only reads the surface. Its buffers are kept for the next one. */
+struct clove_encoded {
+	struct clove_job job;         /* first, so that a job is one */
+	const struct clove_surface *surface;
+	struct clove_piece piece;
+	unsigned int codecs;
+	int jpeg_quality;
+	/* what became of it */
+	enum clove_err err;
+	bool is_fill;                 /* a DRAW_FILL; otherwise a DRAW_COPY */
+	bool is_lossy;
+	struct clove_buf body, work, indices;
+};
+
+/* clove_encoded.job.run */
+void clove_image_encode(struct clove_job *job);
+void clove_encoded_fini(struct clove_encoded *encoded);
+
+/* Appends the body of a DRAW_FILL of surface 0. */
+CLOVE_CHECKED enum clove_err clove_image_fill(const pixman_box32_t *box, uint32_t color,
+		struct clove_buf *out);
 
 #endif

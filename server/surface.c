@@ -145,6 +145,26 @@ void clove_surface_drawn(struct clove_surface *surface, pixman_region32_t *regio
 	pixman_region32_union(&surface->dirty, &surface->dirty, region);
 }
 
+void clove_surface_move(struct clove_surface *surface, const pixman_box32_t *box, int32_t dx, int32_t dy)
+{
+	size_t bytes = (size_t)(box->x2 - box->x1) * surface->bytes_per_pixel;
+	size_t to = (size_t)box->x1 * surface->bytes_per_pixel;
+	size_t from = (size_t)(box->x1 - dx) * surface->bytes_per_pixel;
+	int32_t height = box->y2 - box->y1;
+	pixman_region32_t region;
+
+	/* Rows that are still a source are written last. */
+	for (int32_t i = 0; i < height; i++) {
+		int32_t y = dy > 0 ? box->y2 - 1 - i : box->y1 + i;
+
+		memmove(clove_surface_row(surface, y) + to, clove_surface_row(surface, y - dy) + from, bytes);
+	}
+	pixman_region32_init_rect(&region, box->x1, box->y1, (unsigned int)(box->x2 - box->x1),
+			(unsigned int)height);
+	clove_surface_drawn(surface, &region);
+	pixman_region32_fini(&region);
+}
+
 void clove_surface_save(struct clove_surface *surface, const struct clove_memslots *memslots,
 		const pixman_box32_t *area)
 {

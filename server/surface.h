@@ -54,6 +54,9 @@ static inline uint8_t *clove_surface_row(const struct clove_surface *surface, in
 /* Something was drawn in `region`. */
 void clove_surface_drawn(struct clove_surface *surface, pixman_region32_t *region);
 
+/* Moves the pixels onto `box` from (x - dx, y - dy), all within the surface. */
+void clove_surface_move(struct clove_surface *surface, const pixman_box32_t *box, int32_t dx, int32_t dy);
+
 /* Brings what lies in `area` into guest memory; NULL: all. */
 void clove_surface_save(struct clove_surface *surface, const struct clove_memslots *memslots,
 		const pixman_box32_t *area);

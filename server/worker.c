@@ -15,7 +15,7 @@
 #include "common/util/log.h"
 #include "server/cursor-channel.h"
 #include "server/display-channel.h"
-#include "server/drawable.h"
+#include "server/paint.h"
 #include "server/worker-requests.h"
 
 enum {
@@ -57,7 +57,7 @@ struct clove_worker {
 	struct clove_timer *timer;        /* look at the rings again */
 	struct clove_memslots memslots;
 	struct clove_surfaces surfaces;
-	pixman_region32_t changed;        /* of the primary since the clients were told */
+	struct clove_paint paint;
 	struct clove_screen screen;
 	struct clove_pointer pointer;
 	bool is_driver_monitors;          /* the guest said where monitors are */
@@ -161,15 +161,39 @@ static void release_held(struct clove_worker *worker, bool is_forgotten)
 
 static void flush_displays(struct clove_worker *worker)
 {
-	bool is_changed = pixman_region32_not_empty(&worker->changed);
-
-	FOR_EACH_DISPLAY(worker, display) {
-		if (is_changed)
-			clove_display_damage(display, &worker->changed);
+	FOR_EACH_DISPLAY(worker, display)
 		clove_display_flush(display);
-	}
-	pixman_region32_clear(&worker->changed);
 }
+
+static void on_changed(void *opaque, const pixman_region32_t *region)
+{
+	struct clove_worker *worker = opaque;
+
+	worker->screen.drawings++;
+	FOR_EACH_DISPLAY(worker, display)
+		clove_display_changed(display, region);
+}
+
+static void on_copied(void *opaque, const pixman_box32_t *box, int32_t dx, int32_t dy)
+{
+	struct clove_worker *worker = opaque;
+
+	worker->screen.drawings++;
+	FOR_EACH_DISPLAY(worker, display)
+		clove_display_copied(display, box, dx, dy);
+}
+
+static void on_filled(void *opaque, const pixman_box32_t *box, uint32_t color,
+		const pixman_region32_t *changed)
+{
+	struct clove_worker *worker = opaque;
+
+	worker->screen.drawings++;
+	FOR_EACH_DISPLAY(worker, display)
+		clove_display_filled(display, box, color, changed);
+}
+
+static const struct clove_paint_watch watch = { on_changed, on_copied, on_filled };
 
 static void tell_guest_caps(struct clove_worker *worker)
 {
@@ -299,7 +323,6 @@ static void drop_primary(struct clove_worker *worker)
 	FOR_EACH_DISPLAY(worker, display)
 		clove_display_surface_went(display);
 	worker->screen.primary = NULL;
-	pixman_region32_clear(&worker->changed);
 	drop_surface(worker, 0);
 	reset_cursor(worker);
 	tell_server(worker, (struct event){ 0 });
@@ -310,19 +333,16 @@ static void drop_primary(struct clove_worker *worker)
 static void draw(struct clove_worker *worker, const struct clove_qxl_source *source, uint64_t address)
 {
 	struct clove_qxl_drawable drawable;
-	pixman_region32_t changed;
 	void *info = NULL;
 	enum clove_err err = clove_qxl_read_drawable(source, address, &drawable, &info);
+	bool is_watched = drawable.surface_id == 0 && !clove_list_is_empty(&worker->displays);
 
-	pixman_region32_init(&changed);
 	if (err == CLOVE_OK)
-		err = clove_drawable_draw(&drawable, &worker->surfaces, &changed);
-	if (err == CLOVE_OK && drawable.surface_id == 0)
-		pixman_region32_union(&worker->changed, &worker->changed, &changed);
+		err = clove_paint_draw(&worker->paint, &drawable, &worker->surfaces,
+				is_watched ? &watch : NULL, worker);
 	if (err != CLOVE_OK)
 		clove_log_limited(WARN, "worker", "drawing of type %d on surface %u: %s; ignored",
 				(int)drawable.type, drawable.surface_id, clove_err_name(err));
-	pixman_region32_fini(&changed);
 	clove_qxl_drawable_fini(&drawable);
 	release(worker, info, source->group);
 }
@@ -481,6 +501,7 @@ static void process(struct clove_worker *worker)
 		return;
 	}
 	clove_timer_stop(worker->loop, worker->timer);
+	clove_encoder_rest(worker->screen.encoder);
 	if (!worker->qif->req_cmd_notification(worker->qxl) ||
 			!worker->qif->req_cursor_notification(worker->qxl))
 		clove_timer_start(worker->loop, worker->timer, 0);
@@ -585,6 +606,7 @@ static void create_primary(struct clove_worker *worker, struct clove_request *re
 	if (!surface)
 		return;
 	worker->screen.primary = surface;
+	worker->screen.drawings++;
 	set_own_monitors(worker);
 	FOR_EACH_DISPLAY(worker, display) {
 		clove_display_surface_came(display);
@@ -908,6 +930,7 @@ static void run_set(void *home, void *carried)
 
 	worker->settings = *settings;
 	worker->screen.image_compression = settings->image_compression;
+	worker->screen.jpeg = settings->jpeg;
 	free(settings);
 }
 
@@ -996,7 +1019,7 @@ static void free_worker(struct clove_worker *worker)
 	free(worker->surfaces.by_id);
 	clove_memslots_fini(&worker->memslots);
 	clove_pointer_reset(&worker->pointer);
-	pixman_region32_fini(&worker->changed);
+	clove_encoder_free(worker->screen.encoder);
 	for (int i = 0; i < CLOVE_PLANES_MAX; i++)
 		if (worker->planes[i] >= 0)
 			close(worker->planes[i]);
@@ -1029,7 +1052,8 @@ static bool set_up(struct clove_worker *worker)
 	/* Made here, before the thread is there to be their home. */
 	worker->mail = worker->loop ? clove_mailbox_new(worker->loop, worker) : NULL;
 	worker->timer = worker->loop ? clove_timer_add(worker->loop, on_timer, worker) : NULL;
-	if (!worker->surfaces.by_id || !worker->mail || !worker->timer) {
+	worker->screen.encoder = clove_encoder_new();
+	if (!worker->surfaces.by_id || !worker->mail || !worker->timer || !worker->screen.encoder) {
 		clove_log(ERROR, "worker", "QXL interface %d: out of memory or descriptors", worker->qxl->id);
 		return false;
 	}
@@ -1052,9 +1076,9 @@ struct clove_worker *clove_worker_new(QXLInstance *qxl, struct clove_mailbox *se
 	worker->settings = *settings;
 	worker->max_monitors = 1;
 	worker->screen.image_compression = settings->image_compression;
+	worker->screen.jpeg = settings->jpeg;
 	clove_list_init(&worker->displays);
 	clove_list_init(&worker->cursors);
-	pixman_region32_init(&worker->changed);
 	for (int i = 0; i < CLOVE_PLANES_MAX; i++)
 		worker->planes[i] = -1;
 	if (!set_up(worker)) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "common/codec/lz.h"
 #include "common/codec/lz4.h"
+#include "common/codec/quic.h"
 #include "server/worker-requests.h"
 #include "tests/unit/qxl-fixture.h"
 
@@ -209,7 +210,7 @@ struct client {
 	pthread_cond_t moved;
 	uint32_t picture[H][W];
 	bool is_marked, has_surface, is_over;
-	unsigned int copies, bad;
+	unsigned int copies, bad, fills, moves, types[256];
 };
 
 static bool read_all(int fd, uint8_t *into, size_t n)
@@ -236,28 +237,101 @@ static void send_message(int fd, uint16_t id, const void *body, uint32_t size)
 		return;
 }
 
-static bool decode(struct client *client, const uint8_t *p, size_t size)
+static bool get_area(const uint8_t *p, uint32_t *left, uint32_t *top, uint32_t *right, uint32_t *bottom)
 {
-	uint32_t top = clove_le32(p + 4), left = clove_le32(p + 8);
-	uint32_t bottom = clove_le32(p + 12), right = clove_le32(p + 16);
-	uint32_t at = clove_le32(p + 21), n;
+	*top = clove_le32(p + 4);
+	*left = clove_le32(p + 8);
+	*bottom = clove_le32(p + 12);
+	*right = clove_le32(p + 16);
+	return *bottom <= H && *right <= W && *top < *bottom && *left < *right;
+}
 
-	if (bottom > H || right > W || top >= bottom || left >= right || at + 36 > size)
+/* Some bits an index, the first in the highest. */
+static void put_indexed(const struct clove_pixels *dst, const uint8_t *data, size_t stride, unsigned int bits,
+		const uint8_t *palette)
+{
+	for (int32_t y = 0; y < dst->height; y++)
+		for (int32_t x = 0; x < dst->width; x++) {
+			size_t at = (size_t)x * bits;
+			unsigned int i = data[(size_t)y * stride + at / 8] >> (8 - bits - at % 8) & ((1u << bits) - 1);
+
+			memcpy(clove_pixels_row(dst, y) + 4 * x, palette + 10 + (size_t)4 * i, 4);
+		}
+}
+
+static bool decode_copy(struct client *client, const uint8_t *p, size_t size)
+{
+	uint32_t left, top, right, bottom, at = clove_le32(p + 21), n;
+
+	if (!get_area(p, &left, &top, &right, &bottom) || at + 36 > size)
 		return false;
 	const uint8_t *image = p + at;
 	struct clove_pixels dst = { (uint8_t *)&client->picture[top][left], (int32_t)(right - left),
 			(int32_t)(bottom - top), W * 4, CLOVE_FORMAT_RGB32 };
+	struct clove_palette palette = { NULL, 0 };
+	uint32_t entries[256];
 
 	n = clove_le32(image + 18);
-	if (image[8] == 109 || image[8] == 101) {
-		struct clove_bytes in = { image + 22, n };
-
-		return (image[8] == 109 ? clove_lz4_decode(in, &dst) : clove_lz_decode(in, NULL, &dst)) == CLOVE_OK;
+	client->types[image[8]]++;
+	switch (image[8]) {
+	case 1:
+		return clove_quic_decode((struct clove_bytes){ image + 22, n }, &dst) == CLOVE_OK;
+	case 100:
+		palette = (struct clove_palette){ entries, clove_le16(p + clove_le32(image + 23) + 8) };
+		memcpy(entries, p + clove_le32(image + 23) + 10, palette.count * 4);
+		return clove_lz_decode((struct clove_bytes){ image + 27, clove_le32(image + 19) }, &palette,
+				&dst) == CLOVE_OK;
+	case 101:
+		return clove_lz_decode((struct clove_bytes){ image + 22, n }, NULL, &dst) == CLOVE_OK;
+	case 109:
+		return clove_lz4_decode((struct clove_bytes){ image + 22, n }, &dst) == CLOVE_OK;
+	case 0:
+		if (image[18] == 2 || image[18] == 4) {
+			put_indexed(&dst, image + 36, clove_le32(image + 28), image[18] == 2 ? 1 : 4,
+					p + clove_le32(image + 32));
+			return true;
+		}
+		for (int32_t y = 0; y < dst.height; y++)
+			memcpy(client->picture[top + (uint32_t)y] + left,
+					image + 36 + (size_t)y * (right - left) * 4, (right - left) * 4);
+		return image[18] == 8;
+	default:
+		return false;
 	}
-	for (int32_t y = 0; y < dst.height; y++)
-		memcpy(client->picture[top + (uint32_t)y] + left,
-				image + 36 + (size_t)y * (right - left) * 4, (right - left) * 4);
-	return image[8] == 0;
+}
+
+static bool decode_fill(struct client *client, const uint8_t *p)
+{
+	uint32_t left, top, right, bottom;
+
+	if (!get_area(p, &left, &top, &right, &bottom) || p[21] != 1)
+		return false;
+	for (uint32_t y = top; y < bottom; y++)
+		for (uint32_t x = left; x < right; x++)
+			client->picture[y][x] = clove_le32(p + 22);
+	client->fills++;
+	return true;
+}
+
+static bool decode_copy_bits(struct client *client, const uint8_t *p)
+{
+	static uint32_t was[H][W];
+	uint32_t left, top, right, bottom, x0 = clove_le32(p + 21), y0 = clove_le32(p + 25);
+
+	if (!get_area(p, &left, &top, &right, &bottom) || x0 + right - left > W || y0 + bottom - top > H)
+		return false;
+	memcpy(was, client->picture, sizeof was);
+	for (uint32_t y = top; y < bottom; y++)
+		memcpy(&client->picture[y][left], &was[y0 + y - top][x0], (right - left) * 4);
+	client->moves++;
+	return true;
+}
+
+static bool decode(struct client *client, uint16_t id, const uint8_t *p, size_t size)
+{
+	client->copies++;
+	return client->has_surface && (id == 304 ? decode_copy(client, p, size) : id == 302 ?
+			decode_fill(client, p) : decode_copy_bits(client, p));
 }
 
 static void *client_main(void *opaque)
@@ -290,11 +364,10 @@ static void *client_main(void *opaque)
 			client->has_surface = client->is_marked = false;
 		if (id == 102)
 			client->is_marked = true;
-		if (id == 304) {
-			client->copies++;
-			if (!client->has_surface || !decode(client, body, size))
-				client->bad++;
-		}
+		if (id == 4)
+			send_message(client->fd, 3, body, 12);
+		if ((id == 304 || id == 302 || id == 104) && !decode(client, id, body, size))
+			client->bad++;
 		pthread_cond_broadcast(&client->moved);
 		pthread_mutex_unlock(&client->lock);
 		free(body);
@@ -469,6 +542,10 @@ START_TEST(test_clients_and_guest_see_the_same)
 	ck_assert_msg(client_equals(&slow), "slow: %u copies, %u bad", slow.copies, slow.bad);
 	connect_client(worker, &late, false);
 	ck_assert(client_equals(&late));
+	/* The guest filled and moved: so they were told. */
+	ck_assert_uint_gt(quick.fills, 0);
+	ck_assert_uint_gt(quick.moves, 0);
+	ck_assert_uint_gt(quick.types[0] + quick.types[100] + quick.types[101], 0);
 	ck_assert_uint_eq(vmm.released, vmm.head);
 	run(false);
 	ck_assert_uint_eq(vmm.misuse, 0);

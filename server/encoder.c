@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* encoder.c - knows which images were made of the pixels that are on the screen now. */
+#include "server/encoder.h"
+
+#include <stdlib.h>
+
+enum {
+	SLOTS = 4 * CLOVE_PIECES_MOST, /* as many as several clients may want at one time */
+	KEPT_BYTES = 64 << 10,        /* of a buffer that rests */
+};
+
+struct slot {
+	struct clove_encoded encoded;
+	uint64_t drawings;            /* 0: nothing is in it */
+	struct clove_encoding encoding;
+};
+
+struct clove_encoder {
+	struct clove_job_pool *pool;
+	struct slot slots[SLOTS];
+	unsigned int next;
+};
+
+struct clove_encoder *clove_encoder_new(void)
+{
+	struct clove_encoder *encoder = calloc(1, sizeof *encoder);
+
+	if (encoder)
+		encoder->pool = clove_job_pool_new(0);
+	if (!encoder || !encoder->pool) {
+		free(encoder);
+		return NULL;
+	}
+	for (unsigned int i = 0; i < SLOTS; i++)
+		encoder->slots[i].encoded.job.run = clove_image_encode;
+	return encoder;
+}
+
+void clove_encoder_free(struct clove_encoder *encoder)
+{
+	if (!encoder)
+		return;
+	clove_job_pool_free(encoder->pool);
+	for (unsigned int i = 0; i < SLOTS; i++)
+		clove_encoded_fini(&encoder->slots[i].encoded);
+	free(encoder);
+}
+
+static bool is_that(const struct slot *slot, uint64_t drawings, const struct clove_piece *piece,
+		const struct clove_encoding *encoding)
+{
+	const struct clove_piece *has = &slot->encoded.piece;
+
+	return slot->drawings == drawings && slot->encoding.codecs == encoding->codecs &&
+			slot->encoding.jpeg_quality == encoding->jpeg_quality && has->box.x1 == piece->box.x1 &&
+			has->box.y1 == piece->box.y1 && has->box.x2 == piece->box.x2 &&
+			has->box.y2 == piece->box.y2;
+}
+
+static struct slot *find(struct clove_encoder *encoder, uint64_t drawings, const struct clove_piece *piece,
+		const struct clove_encoding *encoding)
+{
+	for (unsigned int i = 0; i < SLOTS; i++)
+		if (is_that(&encoder->slots[i], drawings, piece, encoding))
+			return &encoder->slots[i];
+	return NULL;
+}
+
+/* The oldest slot that is not among those of this call. */
+static struct slot *take(struct clove_encoder *encoder, struct clove_encoded *const *encoded, unsigned int n)
+{
+	for (;;) {
+		struct slot *slot = &encoder->slots[encoder->next++ % SLOTS];
+		unsigned int i = 0;
+
+		while (i < n && encoded[i] != &slot->encoded)
+			i++;
+		if (i == n)
+			return slot;
+	}
+}
+
+void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface *surface, uint64_t drawings,
+		const struct clove_piece *pieces, unsigned int n, struct clove_encoding encoding,
+		struct clove_encoded **encoded)
+{
+	struct clove_job *jobs[CLOVE_PIECES_MOST];
+	unsigned int n_jobs = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct slot *slot = find(encoder, drawings, &pieces[i], &encoding);
+
+		if (!slot) {
+			slot = take(encoder, encoded, i);
+			slot->drawings = drawings;
+			slot->encoding = encoding;
+			slot->encoded.surface = surface;
+			slot->encoded.piece = pieces[i];
+			slot->encoded.codecs = encoding.codecs;
+			slot->encoded.jpeg_quality = encoding.jpeg_quality;
+			jobs[n_jobs++] = &slot->encoded.job;
+		}
+		encoded[i] = &slot->encoded;
+	}
+	if (n_jobs)
+		clove_job_pool_run(encoder->pool, jobs, n_jobs);
+}
+
+void clove_encoder_rest(struct clove_encoder *encoder)
+{
+	for (unsigned int i = 0; i < SLOTS; i++) {
+		struct clove_encoded *encoded = &encoder->slots[i].encoded;
+
+		if (encoded->body.cap + encoded->work.cap + encoded->indices.cap <= KEPT_BYTES)
+			continue;
+		clove_encoded_fini(encoded);
+		encoder->slots[i].drawings = 0;
+	}
+}
