@@ -12,7 +12,9 @@
 #include "common/canvas/pen.h"
 
 enum {
-	STRIP = 16,             /* rows whose changes become one rectangle */
+	STRIP = 16,             /* rows whose changes become rectangles of one height, */
+	CELL = 32,              /* and of so many columns, where they are far apart */
+	CELLS = CLOVE_PIXELS_MAX_SIDE / CELL,
 };
 
 /* -- combining -- */
@@ -180,17 +182,52 @@ static size_t same_bytes_at_end(const uint8_t *a, const uint8_t *b, size_t n)
 	return n - left;
 }
 
+/* Some rows and what of them changed: the outermost pixels, and between these which cells. */
 struct strip {
 	int32_t left, right, top, bottom; /* empty while left >= right */
+	uint8_t cells[CELLS / 8];
 };
 
 static void flush_strip(struct clove_pen *pen, struct strip *strip)
 {
+	int32_t cell = strip->left / CELL, end = (strip->right + CELL - 1) / CELL;
+
+	while (strip->left < strip->right && cell < end) {
+		int32_t first = cell;
+
+		while (cell < end && strip->cells[cell / 8] >> cell % 8 & 1)
+			cell++;
+		if (cell > first) {
+			int32_t left = first * CELL > strip->left ? first * CELL : strip->left;
+			int32_t right = cell * CELL < strip->right ? cell * CELL : strip->right;
+
+			pixman_region32_union_rect(pen->changed, pen->changed, left, strip->top,
+					(unsigned int)(right - left), (unsigned int)(strip->bottom - strip->top));
+		}
+		cell++;
+	}
 	if (strip->left < strip->right)
-		pixman_region32_union_rect(pen->changed, pen->changed, strip->left, strip->top,
-				(unsigned int)(strip->right - strip->left),
-				(unsigned int)(strip->bottom - strip->top));
-	*strip = (struct strip){ .left = INT32_MAX };
+		memset(strip->cells + strip->left / CELL / 8, 0, (size_t)((strip->right - 1) / CELL / 8 -
+				strip->left / CELL / 8 + 1));
+	strip->left = INT32_MAX;
+	strip->right = strip->top = strip->bottom = 0;
+}
+
+/* Writes the cells of a row that are not there yet: `from` to `to` are the first pixel that is not, and the
+ * end of the last. */
+static void put_cells(struct clove_pen *pen, int32_t x, int32_t from, int32_t to, uint8_t *there,
+		const uint8_t *words, struct strip *strip)
+{
+	for (int32_t i = from; i < to; ) {
+		int32_t cell = (x + i) / CELL, next = (cell + 1) * CELL - x < to ? (cell + 1) * CELL - x : to;
+		size_t at = (size_t)i * pen->bpp, bytes = (size_t)(next - i) * pen->bpp;
+
+		if (memcmp(there + at, words + at, bytes)) {
+			memcpy(there + at, words + at, bytes);
+			strip->cells[cell / 8] |= (uint8_t)(1 << cell % 8);
+		}
+		i = next;
+	}
 }
 
 /* Writes n words at (x, y) where they are not there yet. */
@@ -210,23 +247,23 @@ static void put_row(struct clove_pen *pen, int32_t x, int32_t y, int32_t n, cons
 	if (same >= bytes)
 		return;
 
-	size_t from = same / pen->bpp;
-	size_t tail = same_bytes_at_end(to + from * pen->bpp, words + from * pen->bpp,
-			bytes - from * pen->bpp) / pen->bpp;
-	size_t count = (size_t)n - from - tail;
+	int32_t from = (int32_t)(same / pen->bpp);
+	int32_t end = n - (int32_t)(same_bytes_at_end(to + (size_t)from * pen->bpp,
+			words + (size_t)from * pen->bpp, bytes - (size_t)from * pen->bpp) / pen->bpp);
 
-	if (!count)
+	/* Memory of a guest may have changed meanwhile. */
+	if (from >= end)
 		return;
-	memcpy(to + from * pen->bpp, words + from * pen->bpp, count * pen->bpp);
 	if (strip->left < strip->right && (y >= strip->top + STRIP || y > strip->bottom + 1))
 		flush_strip(pen, strip);
 	if (strip->left >= strip->right)
 		strip->top = y;
 	strip->bottom = y + 1;
-	if (x + (int32_t)from < strip->left)
-		strip->left = x + (int32_t)from;
-	if (x + (int32_t)(from + count) > strip->right)
-		strip->right = x + (int32_t)(from + count);
+	if (x + from < strip->left)
+		strip->left = x + from;
+	if (x + end > strip->right)
+		strip->right = x + end;
+	put_cells(pen, x, from, end, to, words, strip);
 }
 
 void clove_pen_draw(struct clove_pen *pen, const pixman_region32_t *region, clove_row_fn draw)
@@ -658,6 +695,8 @@ enum clove_err clove_canvas_draw(const struct clove_canvas *target, const struct
 	pen.bpp = clove_canvas_bytes(target->format);
 	if (!pen.bpp || !clove_canvas_can(d->type))
 		return CLOVE_ERR_UNSUPPORTED;
+	if (target->width > CLOVE_PIXELS_MAX_SIDE)
+		return CLOVE_ERR_LIMIT;
 	if (d->type == CLOVE_DRAW_NOP || !clamp_box(target, d->box.x1, d->box.y1, d->box.x2, d->box.y2, &box))
 		return CLOVE_OK;
 	pixman_region32_init_with_extents(&region, &box);

@@ -191,6 +191,30 @@ START_TEST(test_canvas_refuses)
 }
 END_TEST
 
+/* Far apart in a row, with what stayed between them. */
+START_TEST(test_canvas_tells_changes_apart)
+{
+	enum { WIDE = 400 };
+	static uint32_t wide[8][WIDE], pixels[8][WIDE];
+	struct clove_canvas target = { (uint8_t *)wide, WIDE, 8, WIDE * 4, CLOVE_SURFACE_FMT_32_XRGB };
+	struct clove_drawing d = { .type = CLOVE_DRAW_COPY, .box = { 0, 0, WIDE, 8 }, .src_area = { 0, 0, WIDE, 8 },
+			.rop = CLOVE_ROP_PUT, .src = { .kind = CLOVE_CANVAS_PIXELS,
+			.pixels = { (uint8_t *)pixels, WIDE, 8, WIDE * 4, CLOVE_FORMAT_RGB32 } } };
+	pixman_region32_t changed, want;
+
+	pixels[3][10] = pixels[5][200] = pixels[3][390] = 1;
+	pixman_region32_init(&changed);
+	pixman_region32_init_rect(&want, 10, 3, 22, 3);
+	pixman_region32_union_rect(&want, &want, 192, 3, 32, 3);
+	pixman_region32_union_rect(&want, &want, 384, 3, 7, 3);
+	ck_assert_int_eq(clove_canvas_draw(&target, &d, NULL, &changed), CLOVE_OK);
+	ck_assert(pixman_region32_equal(&changed, &want));
+	ck_assert(!memcmp(wide, pixels, sizeof wide));
+	pixman_region32_fini(&changed);
+	pixman_region32_fini(&want);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("canvas");
@@ -199,6 +223,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tcase, begin, NULL);
 	tcase_add_test(tcase, test_canvas_says_what_changed);
+	tcase_add_test(tcase, test_canvas_tells_changes_apart);
 	tcase_add_loop_test(tcase, test_canvas_clips_every_operation, 0, sizeof boxes / sizeof *boxes);
 	tcase_add_test(tcase, test_canvas_makes_clips);
 	tcase_add_loop_test(tcase, test_canvas_refuses, 0, sizeof refusals / sizeof *refusals);
