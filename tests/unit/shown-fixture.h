@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* shown-fixture.h - what a display client shows after the drawing messages that our server sends. */
+#ifndef CLOVE_TESTS_SHOWN_FIXTURE_H
+#define CLOVE_TESTS_SHOWN_FIXTURE_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "common/codec/jpeg.h"
+#include "common/codec/lz.h"
+#include "common/codec/lz4.h"
+#include "common/codec/quic.h"
+
+struct shown {
+	uint32_t *picture;
+	uint32_t width, height;
+	unsigned int fills, moves, types[256];
+};
+
+static bool get_area(const struct shown *shown, const uint8_t *p, uint32_t *left, uint32_t *top, uint32_t *right, uint32_t *bottom)
+{
+	*top = clove_le32(p + 4);
+	*left = clove_le32(p + 8);
+	*bottom = clove_le32(p + 12);
+	*right = clove_le32(p + 16);
+	return *bottom <= shown->height && *right <= shown->width && *top < *bottom && *left < *right;
+}
+
+/* Some bits an index, the first in the highest. */
+static void put_indexed(const struct clove_pixels *dst, const uint8_t *data, size_t stride, unsigned int bits,
+		const uint8_t *palette)
+{
+	for (int32_t y = 0; y < dst->height; y++)
+		for (int32_t x = 0; x < dst->width; x++) {
+			size_t at = (size_t)x * bits;
+			unsigned int i = data[(size_t)y * stride + at / 8] >> (8 - bits - at % 8) & ((1u << bits) - 1);
+
+			memcpy(clove_pixels_row(dst, y) + 4 * x, palette + 10 + (size_t)4 * i, 4);
+		}
+}
+
+static bool decode_copy(struct shown *shown, const uint8_t *p, size_t size)
+{
+	uint32_t left, top, right, bottom, at = clove_le32(p + 21), n;
+
+	if (!get_area(shown, p, &left, &top, &right, &bottom) || at + 36 > size)
+		return false;
+	const uint8_t *image = p + at;
+	struct clove_pixels dst = { (uint8_t *)(shown->picture + (size_t)top * shown->width + left), (int32_t)(right - left),
+			(int32_t)(bottom - top), (ptrdiff_t)shown->width * 4, CLOVE_FORMAT_RGB32 };
+	struct clove_palette palette = { NULL, 0 };
+	uint32_t entries[256];
+
+	n = clove_le32(image + 18);
+	shown->types[image[8]]++;
+	switch (image[8]) {
+	case 1:
+		return clove_quic_decode((struct clove_bytes){ image + 22, n }, &dst) == CLOVE_OK;
+	case 100:
+		palette = (struct clove_palette){ entries, clove_le16(p + clove_le32(image + 23) + 8) };
+		memcpy(entries, p + clove_le32(image + 23) + 10, palette.count * 4);
+		return clove_lz_decode((struct clove_bytes){ image + 27, clove_le32(image + 19) }, &palette,
+				&dst) == CLOVE_OK;
+	case 101:
+		return clove_lz_decode((struct clove_bytes){ image + 22, n }, NULL, &dst) == CLOVE_OK;
+	case 105:
+		return clove_jpeg_decode((struct clove_bytes){ image + 22, n }, &dst) == CLOVE_OK;
+	case 109:
+		return clove_lz4_decode((struct clove_bytes){ image + 22, n }, &dst) == CLOVE_OK;
+	case 0:
+		if (image[18] == 2 || image[18] == 4) {
+			put_indexed(&dst, image + 36, clove_le32(image + 28), image[18] == 2 ? 1 : 4,
+					p + clove_le32(image + 32));
+			return true;
+		}
+		for (int32_t y = 0; y < dst.height; y++)
+			memcpy(clove_pixels_row(&dst, y),
+					image + 36 + (size_t)y * (right - left) * 4, (right - left) * 4);
+		return image[18] == 8;
+	default:
+		return false;
+	}
+}
+
+static bool decode_fill(struct shown *shown, const uint8_t *p)
+{
+	uint32_t left, top, right, bottom;
+
+	if (!get_area(shown, p, &left, &top, &right, &bottom) || p[21] != 1)
+		return false;
+	for (uint32_t y = top; y < bottom; y++)
+		for (uint32_t x = left; x < right; x++)
+			shown->picture[(size_t)y * shown->width + x] = clove_le32(p + 22);
+	shown->fills++;
+	return true;
+}
+
+static bool decode_copy_bits(struct shown *shown, const uint8_t *p)
+{
+	uint32_t left, top, right, bottom, x0 = clove_le32(p + 21), y0 = clove_le32(p + 25);
+
+	if (!get_area(shown, p, &left, &top, &right, &bottom) || x0 + right - left > shown->width ||
+			y0 + bottom - top > shown->height)
+		return false;
+
+	size_t bytes = (size_t)shown->width * shown->height * 4;
+	uint32_t *was = malloc(bytes);
+
+	memcpy(was, shown->picture, bytes);
+	for (uint32_t y = top; y < bottom; y++)
+		memcpy(shown->picture + (size_t)y * shown->width + left, was + (size_t)(y0 + y - top) * shown->width + x0,
+				(right - left) * 4);
+	free(was);
+	shown->moves++;
+	return true;
+}
+
+static inline bool is_drawing(uint16_t id)
+{
+	return id == 304 || id == 302 || id == 104;
+}
+
+static bool show(struct shown *shown, uint16_t id, const uint8_t *p, size_t size)
+{
+	return id == 304 ? decode_copy(shown, p, size) : id == 302 ? decode_fill(shown, p) :
+			decode_copy_bits(shown, p);
+}
+
+#endif
