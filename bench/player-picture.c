@@ -24,6 +24,21 @@ static const struct player_surface *primary_of(const struct player_picture *pict
 	return NULL;
 }
 
+static struct player_image *find_image(struct player_picture *picture, uint64_t id)
+{
+	for (int i = 0; i < PLAYER_IMAGES; i++)
+		if (picture->images[i].pixels.data && picture->images[i].id == id)
+			return &picture->images[i];
+	return NULL;
+}
+
+const struct clove_pixels *player_primary(const struct player_picture *picture)
+{
+	const struct player_surface *primary = primary_of(picture);
+
+	return primary ? &primary->pixels : NULL;
+}
+
 static enum clove_err pixels_alloc(struct clove_pixels *pixels, uint32_t width, uint32_t height)
 {
 	enum clove_err err = clove_pixels_check_size(width, height);
@@ -70,10 +85,22 @@ void player_forget_images(struct player_picture *picture)
 	memset(picture->images, 0, sizeof picture->images);
 }
 
+void player_forget_image(struct player_picture *picture, uint64_t id)
+{
+	struct player_image *image = find_image(picture, id);
+
+	if (image) {
+		free(image->pixels.data);
+		*image = (struct player_image){ 0 };
+	}
+}
+
 void player_picture_fini(struct player_picture *picture)
 {
 	for (uint32_t i = 0; i < PLAYER_SURFACES; i++)
 		player_surface_destroy(picture, i);
+	for (uint32_t i = 0; i < PLAYER_STREAMS; i++)
+		player_stream_destroy(picture, i);
 	player_forget_images(picture);
 	clove_glz_dictionary_free(picture->dictionary);
 	picture->dictionary = NULL;
@@ -139,14 +166,6 @@ static enum clove_err decode(struct player_picture *picture, const struct clove_
 	}
 }
 
-static struct player_image *find_image(struct player_picture *picture, uint64_t id)
-{
-	for (int i = 0; i < PLAYER_IMAGES; i++)
-		if (picture->images[i].pixels.data && picture->images[i].id == id)
-			return &picture->images[i];
-	return NULL;
-}
-
 /* Takes the pixels. */
 static struct player_image *keep_image(struct player_picture *picture, uint64_t id, struct clove_pixels pixels)
 {
@@ -197,11 +216,14 @@ static void for_each_part(struct player_picture *picture, const struct clove_dis
 		return;
 	}
 	all = crop(base->box, (struct clove_rect){ .bottom = surface->pixels.height, .right = surface->pixels.width });
-	for (uint32_t i = 0; i < (base->clip.type == 1 ? base->clip.num_rects : 1); i++) {
-		struct clove_rect part = base->clip.type == 1 ? crop(all, base->clip.rects[i]) : all;
+	for (uint32_t i = 0; i < (base->clip.type == CLOVE_CLIP_RECTS ? base->clip.num_rects : 1); i++) {
+		struct clove_rect part = base->clip.type == CLOVE_CLIP_RECTS ? crop(all, base->clip.rects[i]) : all;
 
-		if (part.left < part.right && part.top < part.bottom)
-			paint(surface, part, what);
+		if (part.left >= part.right || part.top >= part.bottom)
+			continue;
+		paint(surface, part, what);
+		if (picture->drawn)
+			picture->drawn(picture->opaque, base->surface_id, &part);
 	}
 }
 
@@ -301,6 +323,115 @@ void player_copy_bits(struct player_picture *picture, const struct clove_display
 		picture->unsupported++; /* parts may read what others wrote */
 	for_each_part(picture, &draw->base, paint_scroll, &(struct copy){ NULL,
 			draw->src_pos.x - draw->base.box.left, draw->src_pos.y - draw->base.box.top });
+}
+
+/* -- streams -- */
+
+void player_stream_destroy(struct player_picture *picture, uint32_t id)
+{
+	if (id >= PLAYER_STREAMS)
+		return;
+	free(picture->streams[id].clip);
+	memset(&picture->streams[id], 0, sizeof picture->streams[id]);
+}
+
+enum clove_err player_stream_create(struct player_picture *picture,
+		const struct clove_display_stream_create *create)
+{
+	if (create->id >= PLAYER_STREAMS)
+		return CLOVE_ERR_LIMIT;
+	if (create->codec != CLOVE_VIDEO_CODEC_MJPEG)
+		return CLOVE_ERR_UNSUPPORTED;
+	player_stream_destroy(picture, create->id);
+	picture->streams[create->id] = (struct player_stream){ .is_there = true,
+			.is_top_down = create->flags & CLOVE_STREAM_TOP_DOWN, .surface_id = create->surface_id,
+			.dest = create->dest };
+	return player_stream_clip(picture, create->id, &create->clip);
+}
+
+enum clove_err player_stream_clip(struct player_picture *picture, uint32_t id, const struct clove_clip *clip)
+{
+	struct player_stream *stream;
+
+	if (id >= PLAYER_STREAMS || !picture->streams[id].is_there)
+		return CLOVE_ERR_STATE;
+	stream = &picture->streams[id];
+	free(stream->clip);
+	stream->clip = NULL;
+	if (clip->type != CLOVE_CLIP_RECTS)
+		return CLOVE_OK;
+	stream->clips = clip->num_rects;
+	stream->clip = calloc(clip->num_rects + 1, sizeof *stream->clip);
+	if (!stream->clip)
+		return CLOVE_ERR_NOMEM;
+	for (uint32_t i = 0; i < clip->num_rects; i++)
+		stream->clip[i] = clip->rects[i];
+	return CLOVE_OK;
+}
+
+struct frame {
+	const struct clove_pixels *pixels;
+	struct clove_rect dest;
+};
+
+/* The nearest pixel of each: good enough to read a number from. */
+static void paint_frame(struct player_surface *surface, struct clove_rect part, const void *what)
+{
+	const struct frame *frame = what;
+	const struct clove_pixels *from = frame->pixels;
+	int64_t width = frame->dest.right - frame->dest.left, height = frame->dest.bottom - frame->dest.top;
+
+	for (int32_t y = part.top; y < part.bottom; y++) {
+		const uint8_t *row = clove_pixels_row(from, (int32_t)((y - frame->dest.top) * from->height / height));
+		uint8_t *to = clove_pixels_row(&surface->pixels, y);
+
+		if (width == from->width)
+			memcpy(to + (size_t)part.left * 4, row + (size_t)(part.left - frame->dest.left) * 4,
+					(size_t)(part.right - part.left) * 4);
+		else
+			for (int32_t x = part.left; x < part.right; x++)
+				memcpy(to + (size_t)x * 4, row + (x - frame->dest.left) * from->width / width * 4, 4);
+		set_drawn(surface, part.left, y, part.right - part.left);
+	}
+}
+
+enum clove_err player_stream_data(struct player_picture *picture, uint32_t id, struct clove_bytes data,
+		const struct clove_rect *dest)
+{
+	struct clove_display_base base = { .clip.type = CLOVE_CLIP_NONE };
+	const struct player_stream *stream;
+	struct clove_image_info info;
+	struct clove_pixels pixels = { 0 };
+	enum clove_err err;
+
+	if (id >= PLAYER_STREAMS || !picture->streams[id].is_there)
+		return CLOVE_ERR_STATE;
+	stream = &picture->streams[id];
+	err = clove_jpeg_probe(data, &info);
+	if (!err)
+		err = pixels_alloc(&pixels, (uint32_t)info.width, (uint32_t)info.height);
+	if (!err)
+		err = clove_jpeg_decode(data, &pixels);
+	if (err)
+		goto out;
+	picture->frames++;
+	base.surface_id = stream->surface_id;
+	base.box = dest ? *dest : stream->dest;
+	if (stream->clip) {
+		base.clip.type = CLOVE_CLIP_RECTS;
+		base.clip.num_rects = stream->clips;
+		base.clip.rects = stream->clip;
+	}
+
+	struct clove_pixels upright = pixels;
+	if (!stream->is_top_down) {
+		upright.data = clove_pixels_row(&pixels, pixels.height - 1);
+		upright.stride = -pixels.stride;
+	}
+	for_each_part(picture, &base, paint_frame, &(struct frame){ &upright, base.box });
+out:
+	free(pixels.data);
+	return err;
 }
 
 bool player_picture_is_complete(const struct player_picture *picture)

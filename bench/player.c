@@ -48,6 +48,8 @@ static enum clove_err on_init(void *opaque, const void *message)
 
 	note(&channel->player->times.init);
 	channel->player->session_id = init->session_id;
+	channel->player->mm_time = init->multi_media_time;
+	channel->player->mm_time_ms = clove_now_ms();
 	clove_channel_send(&channel->channel, CLOVE_MAIN_ATTACH_CHANNELS, NULL);
 	return CLOVE_OK;
 }
@@ -71,8 +73,18 @@ static enum clove_err on_channels_list(void *opaque, const void *message)
 	return CLOVE_OK;
 }
 
+static enum clove_err on_multi_media_time(void *opaque, const void *message)
+{
+	struct player *player = ((struct player_channel *)opaque)->player;
+
+	player->mm_time = ((const struct clove_main_multi_media_time *)message)->time;
+	player->mm_time_ms = clove_now_ms();
+	return CLOVE_OK;
+}
+
 static const struct clove_handler main_handlers[] = {
 	{ CLOVE_MAIN_INIT, on_init },
+	{ CLOVE_MAIN_MULTI_MEDIA_TIME, on_multi_media_time },
 	{ CLOVE_MAIN_CHANNELS_LIST, on_channels_list },
 	{ 0, NULL },
 };
@@ -143,6 +155,101 @@ static enum clove_err on_forget_images(void *opaque, const void *message)
 	return CLOVE_OK;
 }
 
+static enum clove_err on_inval_list(void *opaque, const void *message)
+{
+	const struct clove_display_inval_list *list = message;
+
+	for (uint16_t i = 0; i < list->count; i++)
+		player_forget_image(picture_of(opaque), list->resources[i].id);
+	return CLOVE_OK;
+}
+
+static enum clove_err on_stream_create(void *opaque, const void *message)
+{
+	const struct clove_display_stream_create *create = message;
+
+	if (create->id < PLAYER_STREAMS)
+		((struct player_channel *)opaque)->player->reports[create->id].window = 0;
+	return player_stream_create(picture_of(opaque), create);
+}
+
+static enum clove_err on_stream_clip(void *opaque, const void *message)
+{
+	const struct clove_display_stream_clip *clip = message;
+
+	return player_stream_clip(picture_of(opaque), clip->id, &clip->clip);
+}
+
+static enum clove_err on_stream_destroy(void *opaque, const void *message)
+{
+	player_stream_destroy(picture_of(opaque), ((const struct clove_display_stream_destroy *)message)->id);
+	return CLOVE_OK;
+}
+
+static enum clove_err on_stream_destroy_all(void *opaque, const void *message)
+{
+	(void)message;
+	for (uint32_t i = 0; i < PLAYER_STREAMS; i++)
+		player_stream_destroy(picture_of(opaque), i);
+	return CLOVE_OK;
+}
+
+static enum clove_err on_stream_activate_report(void *opaque, const void *message)
+{
+	const struct clove_display_stream_activate_report *wish = message;
+
+	if (wish->stream_id < PLAYER_STREAMS)
+		((struct player_channel *)opaque)->player->reports[wish->stream_id] = (struct player_report){
+				.unique_id = wish->unique_id, .window = wish->max_window,
+				.timeout_ms = wish->timeout_ms };
+	return CLOVE_OK;
+}
+
+/* Every `window` frames, or after the timeout, how early the last frame was. */
+static void report(struct player_channel *channel, uint32_t id, uint32_t mm_time)
+{
+	struct player *player = channel->player;
+	struct player_report *report = &player->reports[id];
+	uint64_t now = clove_now_ms();
+
+	if (!report->window)
+		return;
+	if (!report->frames++) {
+		report->start_mm = mm_time;
+		report->began_ms = now;
+	}
+	if (report->frames < report->window && now - report->began_ms < report->timeout_ms)
+		return;
+	clove_channel_send(&channel->channel, CLOVE_DISPLAY_STREAM_REPORT, &(struct clove_display_stream_report){
+			.stream_id = id, .unique_id = report->unique_id, .start_mm = report->start_mm,
+			.end_mm = mm_time, .num_frames = report->frames, .num_drops = report->drops,
+			.last_frame_delay = (int32_t)(mm_time - (player->mm_time +
+			(uint32_t)(now - player->mm_time_ms))), .audio_delay = UINT32_MAX });
+	report->frames = report->drops = 0;
+}
+
+static enum clove_err on_stream_data(void *opaque, const void *message)
+{
+	const struct clove_display_stream_data *data = message;
+	enum clove_err err = player_stream_data(picture_of(opaque), data->id, data->data, NULL);
+
+	if (!err)
+		report(opaque, data->id, data->mm_time);
+	look(opaque);
+	return err;
+}
+
+static enum clove_err on_stream_data_sized(void *opaque, const void *message)
+{
+	const struct clove_display_stream_data_sized *data = message;
+	enum clove_err err = player_stream_data(picture_of(opaque), data->id, data->data, &data->dest);
+
+	if (!err)
+		report(opaque, data->id, data->mm_time);
+	look(opaque);
+	return err;
+}
+
 static enum clove_err on_unsupported(void *opaque, const void *message)
 {
 	(void)message;
@@ -153,8 +260,13 @@ static enum clove_err on_unsupported(void *opaque, const void *message)
 static const struct clove_handler display_handlers[] = {
 	{ CLOVE_DISPLAY_MARK, on_mark },
 	{ CLOVE_DISPLAY_COPY_BITS, on_copy_bits },
+	{ CLOVE_DISPLAY_INVAL_LIST, on_inval_list },
 	{ CLOVE_DISPLAY_INVAL_ALL_PIXMAPS, on_forget_images },
-	{ CLOVE_DISPLAY_STREAM_CREATE, on_unsupported },
+	{ CLOVE_DISPLAY_STREAM_CREATE, on_stream_create },
+	{ CLOVE_DISPLAY_STREAM_DATA, on_stream_data },
+	{ CLOVE_DISPLAY_STREAM_CLIP, on_stream_clip },
+	{ CLOVE_DISPLAY_STREAM_DESTROY, on_stream_destroy },
+	{ CLOVE_DISPLAY_STREAM_DESTROY_ALL, on_stream_destroy_all },
 	{ CLOVE_DISPLAY_DRAW_FILL, on_draw_fill },
 	{ CLOVE_DISPLAY_DRAW_OPAQUE, on_unsupported },
 	{ CLOVE_DISPLAY_DRAW_COPY, on_draw_copy },
@@ -169,6 +281,8 @@ static const struct clove_handler display_handlers[] = {
 	{ CLOVE_DISPLAY_DRAW_ALPHA_BLEND, on_unsupported },
 	{ CLOVE_DISPLAY_SURFACE_CREATE, on_surface_create },
 	{ CLOVE_DISPLAY_SURFACE_DESTROY, on_surface_destroy },
+	{ CLOVE_DISPLAY_STREAM_DATA_SIZED, on_stream_data_sized },
+	{ CLOVE_DISPLAY_STREAM_ACTIVATE_REPORT, on_stream_activate_report },
 	{ 0, NULL },
 };
 
@@ -377,6 +491,8 @@ struct player_channel *player_link(struct player *player, enum clove_channel_typ
 	if (type == CLOVE_CHANNEL_MAIN) {
 		clove_caps_set(&wanted.channel_caps, CLOVE_MAIN_CAP_NAME_AND_UUID);
 		clove_caps_set(&wanted.channel_caps, CLOVE_MAIN_CAP_AGENT_CONNECTED_TOKENS);
+	} else if (type == CLOVE_CHANNEL_DISPLAY && player->where.display_caps) {
+		wanted.channel_caps = *player->where.display_caps;
 	} else if (type == CLOVE_CHANNEL_DISPLAY) {
 		clove_caps_set(&wanted.channel_caps, CLOVE_DISPLAY_CAP_MONITORS_CONFIG);
 		clove_caps_set(&wanted.channel_caps, CLOVE_DISPLAY_CAP_LZ4_COMPRESSION);

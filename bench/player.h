@@ -20,6 +20,7 @@ struct player_where {
 	int port;
 	struct clove_tls *tls; /* NULL: plain */
 	const char *password;  /* NULL: none */
+	const struct clove_caps *display_caps; /* what is announced; NULL: monitors' config and LZ4 */
 };
 
 /* CLOCK_MONOTONIC, ns; 0: has not happened. */
@@ -48,6 +49,13 @@ struct player_channel {
 	bool is_secured;
 };
 
+/* What the server wants to hear about a stream. */
+struct player_report {
+	uint32_t unique_id, window, timeout_ms;   /* window 0: nothing */
+	uint32_t start_mm, frames, drops;
+	uint64_t began_ms;
+};
+
 struct player {
 	struct clove_loop *loop;
 	struct player_where where;
@@ -59,6 +67,9 @@ struct player {
 	struct player_times times;
 	struct player_picture picture;
 	uint64_t listed;                   /* bit type * 4 + id, as far as they fit */
+	uint32_t mm_time;                  /* the server's, ms, when mm_time_ms was now; 0: never told */
+	uint64_t mm_time_ms;
+	struct player_report reports[PLAYER_STREAMS];
 	unsigned int motion_acks, modifiers_seen;
 	bool is_over;                      /* main is gone, or a wanted channel is */
 	char why[128];
