@@ -6,6 +6,7 @@
 #include <string.h>
 #include "common/util/log.h"
 #include "common/protocol/enums.h"
+#include "server/drawable.h"
 
 enum {
 	INIT_MS = 30000,
@@ -69,9 +70,27 @@ static enum clove_err on_preferred_compression(void *channel, const void *messag
 	return CLOVE_OK;
 }
 
+static enum clove_err on_stream_report(void *channel, const void *message)
+{
+	struct clove_display *display = channel;
+
+	return display->streaming ? clove_streaming_report(display->streaming, message) : CLOVE_OK;
+}
+
+static enum clove_err on_preferred_video_codec_type(void *channel, const void *message)
+{
+	struct clove_display *display = channel;
+
+	if (display->streaming)
+		clove_streaming_prefer(display->streaming, message);
+	return CLOVE_OK;
+}
+
 static const struct clove_handler handlers[] = {
 	{ CLOVE_DISPLAY_INIT, on_init },
+	{ CLOVE_DISPLAY_STREAM_REPORT, on_stream_report },
 	{ CLOVE_DISPLAY_PREFERRED_COMPRESSION, on_preferred_compression },
+	{ CLOVE_DISPLAY_PREFERRED_VIDEO_CODEC_TYPE, on_preferred_video_codec_type },
 	{ 0, NULL },
 };
 
@@ -105,6 +124,8 @@ void clove_display_surface_went(struct clove_display *display)
 {
 	struct clove_display_surface_destroy destroy = { 0 };
 
+	if (display->streaming)
+		clove_streaming_forget(display->streaming);
 	if (display->has_surface)
 		clove_channel_send(&display->channel, CLOVE_DISPLAY_SURFACE_DESTROY, &destroy);
 	display->has_surface = false;
@@ -126,14 +147,26 @@ static bool is_shown(struct clove_display *display)
 
 void clove_display_changed(struct clove_display *display, const pixman_region32_t *region)
 {
-	if (is_shown(display))
+	pixman_region32_t images;
+
+	if (!is_shown(display))
+		return;
+	if (!display->streaming) {
 		clove_damage_add(&display->damage, region);
+		return;
+	}
+	pixman_region32_init(&images);
+	pixman_region32_copy(&images, (pixman_region32_t *)(uintptr_t)region);
+	clove_streaming_take(display->streaming, &images, clove_now_us());
+	clove_damage_add(&display->damage, &images);
+	pixman_region32_fini(&images);
 }
 
 void clove_display_copied(struct clove_display *display, const pixman_box32_t *box, int32_t dx, int32_t dy)
 {
 	if (is_shown(display))
-		clove_damage_copy(&display->damage, box, dx, dy, NULL);
+		clove_damage_copy(&display->damage, box, dx, dy, display->streaming ?
+				clove_streaming_area(display->streaming) : NULL);
 }
 
 void clove_display_filled(struct clove_display *display, const pixman_box32_t *box, uint32_t color,
@@ -268,6 +301,49 @@ static const pixman_region32_t *next_region(struct clove_display *display)
 	return display->is_resting && pixman_region32_not_empty(&damage->lossy) ? &damage->lossy : NULL;
 }
 
+/* Streams begin and end; what lies in one is no damage. */
+static void follow_videos(struct clove_display *display)
+{
+	const struct clove_video_region *regions;
+	struct clove_damage *damage = &display->damage;
+	pixman_region32_t back;
+	size_t n;
+
+	if (!display->streaming || !display->screen->videos || !display->is_marked)
+		return;
+	regions = clove_video_regions_list(display->screen->videos, &n);
+	pixman_region32_init(&back);
+	clove_streaming_follow(display->streaming, regions, n, &back);
+	clove_damage_add(damage, &back);
+	pixman_region32_fini(&back);
+	clove_streaming_take(display->streaming, &damage->pixels, clove_now_us());
+	pixman_region32_subtract(&damage->lossy, &damage->lossy,
+			(pixman_region32_t *)(uintptr_t)clove_streaming_area(display->streaming));
+}
+
+/* Milliseconds; -1: none is pending. */
+static int until_frame(const struct clove_display *display)
+{
+	return display->streaming && display->is_marked ?
+			clove_streaming_wait(display->streaming, clove_now_us()) : -1;
+}
+
+static void send_frames(struct clove_display *display)
+{
+	struct clove_pixels pixels = clove_surface_pixels(display->screen->primary);
+
+	while (until_frame(display) == 0 && may_send(display)) {
+		struct clove_streaming_line line = { clove_flow_rate(&display->flow),
+				sent_bytes(display) - display->flow.arrived };
+		enum clove_err err = clove_streaming_send(display->streaming, &pixels,
+				clove_encoder_pool(display->screen->encoder), line, clove_now_us());
+
+		clove_flow_sent(&display->flow, sent_bytes(display));
+		if (err != CLOVE_OK)
+			clove_channel_close(&display->channel, err);
+	}
+}
+
 static void ask_whether_it_came(struct clove_display *display)
 {
 	struct clove_ping ping = { 0 };
@@ -285,11 +361,15 @@ void clove_display_flush(struct clove_display *display)
 	struct clove_channel *channel = &display->channel;
 	const pixman_region32_t *region = NULL;
 
+	int wait;
+
 	if (!display->has_surface)
 		return;
 	clove_channel_cork(channel);
+	follow_videos(display);
 	if (may_send(display)) {
 		send_ops(display);
+		send_frames(display);
 		region = next_region(display);
 		if (region)
 			send_pieces(display, region);
@@ -301,8 +381,9 @@ void clove_display_flush(struct clove_display *display)
 	if (!next_region(display) && pixman_region32_not_empty(&display->damage.lossy) &&
 			!display->is_resting)
 		clove_timer_start(display->screen->loop, display->rest_timer, REST_MS);
-	if (region && next_region(display) && may_send(display))
-		clove_timer_start(display->screen->loop, display->more_timer, 0);
+	wait = region && next_region(display) ? 0 : until_frame(display);
+	if (wait >= 0 && may_send(display))
+		clove_timer_start(display->screen->loop, display->more_timer, (uint32_t)wait);
 }
 
 static void on_more(void *opaque)
@@ -390,6 +471,9 @@ struct clove_display *clove_display_new(struct clove_screen *screen, struct clov
 		clove_display_free(display);
 		return NULL;
 	}
+	/* Next door raw pixels are cheaper than frames. */
+	if (!display->channel.stream->is_unix)
+		display->streaming = clove_streaming_new(&display->channel);
 	display->conn = conn;
 	clove_timer_start(screen->loop, display->init_timer, INIT_MS);
 	clove_channel_start(&display->channel);
@@ -404,6 +488,7 @@ void clove_display_free(struct clove_display *display)
 	clove_timer_remove(display->screen->loop, display->init_timer);
 	clove_timer_remove(display->screen->loop, display->more_timer);
 	clove_timer_remove(display->screen->loop, display->rest_timer);
+	clove_streaming_free(display->streaming);
 	clove_channel_fini(&display->channel);
 	clove_damage_fini(&display->damage);
 	free(display);

@@ -14,6 +14,7 @@
 #include "server/encoder.h"
 #include "server/flow.h"
 #include "server/qxl.h"
+#include "server/streaming.h"
 #include "server/surface.h"
 
 struct clove_display;
@@ -25,6 +26,7 @@ struct clove_screen {
 	uint64_t drawings;                /* counts what changed its pixels */
 	struct clove_monitors monitors;
 	struct clove_encoder *encoder;
+	struct clove_video_regions *videos;
 	int image_compression, jpeg;      /* SpiceImageCompression; 1 auto, 2 always, 3 never */
 	uint8_t id;
 	void (*closed)(void *worker, struct clove_display *display, struct clove_connection *take_conn);
@@ -42,6 +44,7 @@ struct clove_display {
 	bool has_surface, is_marked;      /* the client's surface 0; MARK was sent for it */
 	struct clove_damage damage;
 	struct clove_flow flow;
+	struct clove_streaming *streaming; /* NULL: none, ever */
 	struct clove_timer *more_timer;   /* there is more, and it could be sent */
 	struct clove_timer *rest_timer;   /* nothing changes: what is lossy is sent again */
 	bool is_resting;

@@ -106,6 +106,11 @@ void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface
 		clove_job_pool_run(encoder->pool, jobs, n_jobs);
 }
 
+struct clove_job_pool *clove_encoder_pool(struct clove_encoder *encoder)
+{
+	return encoder->pool;
+}
+
 void clove_encoder_rest(struct clove_encoder *encoder)
 {
 	for (unsigned int i = 0; i < SLOTS; i++) {

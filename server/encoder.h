@@ -23,6 +23,9 @@ void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface
 		const struct clove_piece *pieces, unsigned int n, struct clove_encoding encoding,
 		struct clove_encoded **encoded);
 
+/* For others that have jobs. */
+struct clove_job_pool *clove_encoder_pool(struct clove_encoder *encoder);
+
 /* The screen rests: large buffers are given back. */
 void clove_encoder_rest(struct clove_encoder *encoder);
 

@@ -104,7 +104,8 @@ static int attach_qxl(struct SpiceServer *server, SpiceBaseInstance *instance)
 {
 	static const struct clove_worker_events events = { on_primary_changed, on_disconnected };
 	static const struct clove_caps display_caps = { { 1 << CLOVE_DISPLAY_CAP_MONITORS_CONFIG |
-			1 << CLOVE_DISPLAY_CAP_PREF_COMPRESSION } };
+			1 << CLOVE_DISPLAY_CAP_STREAM_REPORT | 1 << CLOVE_DISPLAY_CAP_PREF_COMPRESSION |
+			1 << CLOVE_DISPLAY_CAP_PREF_VIDEO_CODEC_TYPE } };
 	QXLInstance *qxl = CLOVE_CONTAINER(instance, QXLInstance, base);
 	struct clove_head *head;
 

@@ -93,6 +93,11 @@ struct clove_video_regions {
 	bool is_another;              /* the list, in this call */
 };
 
+static bool is_off(const struct clove_video_regions *regions)
+{
+	return regions->streaming != CLOVE_STREAMING_ALL && regions->streaming != CLOVE_STREAMING_FILTER;
+}
+
 /* -- boxes -- */
 
 static int64_t area(const pixman_box32_t *box)
@@ -663,7 +668,7 @@ void clove_video_regions_resize(struct clove_video_regions *regions, int32_t wid
 void clove_video_regions_set(struct clove_video_regions *regions, enum clove_streaming_video streaming)
 {
 	regions->streaming = streaming;
-	if (streaming == CLOVE_STREAMING_OFF)
+	if (is_off(regions))
 		end_all(regions);
 }
 
@@ -685,7 +690,7 @@ bool clove_video_regions_tick(struct clove_video_regions *regions, const struct 
 bool clove_video_regions_changed(struct clove_video_regions *regions, pixman_region32_t *changed,
 		const struct clove_pixels *pixels, uint64_t now_ms)
 {
-	if (regions->streaming == CLOVE_STREAMING_OFF || !regions->columns)
+	if (is_off(regions) || !regions->columns)
 		return false;
 
 	bool is_another = clove_video_regions_tick(regions, pixels, now_ms);

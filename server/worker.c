@@ -55,6 +55,7 @@ struct clove_worker {
 	bool is_running;
 	struct clove_worker_settings settings;
 	struct clove_timer *timer;        /* look at the rings again */
+	struct clove_timer *video_timer;
 	struct clove_memslots memslots;
 	struct clove_surfaces surfaces;
 	struct clove_paint paint;
@@ -165,11 +166,51 @@ static void flush_displays(struct clove_worker *worker)
 		clove_display_flush(display);
 }
 
+/* There are videos: they end when time has passed. */
+static void go_on_watching(struct clove_worker *worker)
+{
+	size_t n;
+
+	clove_video_regions_list(worker->screen.videos, &n);
+	if (n)
+		clove_timer_start(worker->loop, worker->video_timer, CLOVE_VIDEO_TICK_MS);
+}
+
+/* The formats that video encoders take. */
+static bool can_be_video(const struct clove_surface *surface)
+{
+	enum clove_format format = clove_surface_pixels(surface).format;
+
+	return format >= CLOVE_FORMAT_RGB16 && format <= CLOVE_FORMAT_RGBA;
+}
+
+static void watch_videos(struct clove_worker *worker, const pixman_region32_t *region)
+{
+	struct clove_pixels pixels = clove_surface_pixels(worker->screen.primary);
+
+	if (clove_video_regions_changed(worker->screen.videos, (pixman_region32_t *)(uintptr_t)region,
+			&pixels, clove_now_ms()))
+		go_on_watching(worker);
+}
+
+static void on_video_timer(void *opaque)
+{
+	struct clove_worker *worker = opaque;
+	struct clove_pixels pixels = { 0 };
+
+	if (worker->screen.primary)
+		pixels = clove_surface_pixels(worker->screen.primary);
+	if (clove_video_regions_tick(worker->screen.videos, &pixels, clove_now_ms()))
+		flush_displays(worker);
+	go_on_watching(worker);
+}
+
 static void on_changed(void *opaque, const pixman_region32_t *region)
 {
 	struct clove_worker *worker = opaque;
 
 	worker->screen.drawings++;
+	watch_videos(worker, region);
 	FOR_EACH_DISPLAY(worker, display)
 		clove_display_changed(display, region);
 }
@@ -323,6 +364,7 @@ static void drop_primary(struct clove_worker *worker)
 	FOR_EACH_DISPLAY(worker, display)
 		clove_display_surface_went(display);
 	worker->screen.primary = NULL;
+	clove_video_regions_resize(worker->screen.videos, 0, 0);
 	drop_surface(worker, 0);
 	reset_cursor(worker);
 	tell_server(worker, (struct event){ 0 });
@@ -607,6 +649,8 @@ static void create_primary(struct clove_worker *worker, struct clove_request *re
 		return;
 	worker->screen.primary = surface;
 	worker->screen.drawings++;
+	if (can_be_video(surface))
+		clove_video_regions_resize(worker->screen.videos, surface->width, surface->height);
 	set_own_monitors(worker);
 	FOR_EACH_DISPLAY(worker, display) {
 		clove_display_surface_came(display);
@@ -931,6 +975,8 @@ static void run_set(void *home, void *carried)
 	worker->settings = *settings;
 	worker->screen.image_compression = settings->image_compression;
 	worker->screen.jpeg = settings->jpeg;
+	clove_video_regions_set(worker->screen.videos, (enum clove_streaming_video)settings->streaming_video);
+	flush_displays(worker);
 	free(settings);
 }
 
@@ -1020,11 +1066,14 @@ static void free_worker(struct clove_worker *worker)
 	clove_memslots_fini(&worker->memslots);
 	clove_pointer_reset(&worker->pointer);
 	clove_encoder_free(worker->screen.encoder);
+	clove_video_regions_free(worker->screen.videos);
 	for (int i = 0; i < CLOVE_PLANES_MAX; i++)
 		if (worker->planes[i] >= 0)
 			close(worker->planes[i]);
 	if (worker->loop)
 		clove_timer_remove(worker->loop, worker->timer);
+	if (worker->loop)
+		clove_timer_remove(worker->loop, worker->video_timer);
 	clove_mailbox_free(worker->mail);
 	if (worker->loop)
 		clove_poll_loop_free(worker->loop);
@@ -1052,8 +1101,12 @@ static bool set_up(struct clove_worker *worker)
 	/* Made here, before the thread is there to be their home. */
 	worker->mail = worker->loop ? clove_mailbox_new(worker->loop, worker) : NULL;
 	worker->timer = worker->loop ? clove_timer_add(worker->loop, on_timer, worker) : NULL;
+	worker->video_timer = worker->loop ? clove_timer_add(worker->loop, on_video_timer, worker) : NULL;
 	worker->screen.encoder = clove_encoder_new();
-	if (!worker->surfaces.by_id || !worker->mail || !worker->timer || !worker->screen.encoder) {
+	worker->screen.videos = clove_video_regions_new(
+			(enum clove_streaming_video)worker->settings.streaming_video);
+	if (!worker->surfaces.by_id || !worker->mail || !worker->timer || !worker->video_timer ||
+			!worker->screen.encoder || !worker->screen.videos) {
 		clove_log(ERROR, "worker", "QXL interface %d: out of memory or descriptors", worker->qxl->id);
 		return false;
 	}
