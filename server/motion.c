@@ -24,9 +24,12 @@ enum {
 	SKIPS_MOST = 15,
 };
 
-static const uint32_t *at(const struct clove_pixels *pixels, int32_t x, int32_t y)
+/* A guest puts its pixels at any address. */
+typedef uint32_t pixel_at __attribute__((aligned(1), may_alias));
+
+static const pixel_at *at(const struct clove_pixels *pixels, int32_t x, int32_t y)
 {
-	return (const uint32_t *)(const void *)clove_pixels_row(pixels, y) + x;
+	return (const pixel_at *)(const void *)clove_pixels_row(pixels, y) + x;
 }
 
 static uint64_t mix(uint64_t h)
@@ -36,7 +39,7 @@ static uint64_t mix(uint64_t h)
 	return h ^ h >> 32;
 }
 
-static uint64_t hash_pixels(uint64_t h, const uint32_t *p, unsigned int n)
+static uint64_t hash_pixels(uint64_t h, const pixel_at *p, unsigned int n)
 {
 	for (unsigned int i = 0; i + 1 < n; i += 2) {
 		uint64_t two;
@@ -253,7 +256,7 @@ struct spot {
 };
 
 /* Whether a spot begins here: said by the pixels alone, so that it begins there wherever they are. */
-static inline bool is_spot(const uint32_t *p)
+static inline bool is_spot(const pixel_at *p)
 {
 	uint32_t h = p[0] * 5 ^ p[1] * 3 << 7 ^ p[2] << 13;
 
@@ -262,7 +265,7 @@ static inline bool is_spot(const uint32_t *p)
 	return (h & 31) == 7 && (p[0] != p[1] || p[1] != p[2]);
 }
 
-static uint64_t spot_hash(const uint32_t *p)
+static uint64_t spot_hash(const pixel_at *p)
 {
 	return hash_pixels(3, p, SPOT);
 }
@@ -276,7 +279,7 @@ struct spots {
 static void learn(struct spots *spots, const struct clove_pixels *was)
 {
 	for (int32_t y = 0; y < was->height; y++) {
-		const uint32_t *row = at(was, 0, y);
+		const pixel_at *row = at(was, 0, y);
 
 		for (int32_t x = 0; x + SPOT <= was->width; x++) {
 			if (!is_spot(row + x))
@@ -320,7 +323,7 @@ static bool find_drag(const struct clove_pixels *was, const struct clove_pixels 
 		spots->table[i].y = -1;
 	learn(spots, was);
 	for (int32_t y = 0; y < now->height; y += 3) {
-		const uint32_t *row = at(now, 0, y);
+		const pixel_at *row = at(now, 0, y);
 
 		for (int32_t x = 0; x + SPOT <= now->width; x++) {
 			if (!is_spot(row + x))

@@ -134,7 +134,8 @@ unsigned int clove_pieces_take(const struct clove_surface *surface, const pixman
 
 	pixman_region32_init(&left);
 	pixman_region32_copy(&left, (pixman_region32_t *)(uintptr_t)region);
-	if (*row >= pixman_region32_extents(&left)->y2)
+	/* What fits into one image is not divided by where the last one ended. */
+	if (*row >= pixman_region32_extents(&left)->y2 || area_of(pixman_region32_extents(&left)) <= SMALL)
 		*row = 0;
 	while (n < CLOVE_PIECES_MOST && pixman_region32_not_empty(&left)) {
 		const pixman_box32_t *boxes = pixman_region32_rectangles(&left, &n_boxes);

@@ -19,7 +19,9 @@
 #include "server/worker-requests.h"
 
 enum {
-	LOOK_AGAIN_MS = 10,           /* a burst is seldom over when the ring runs empty */
+	BURST = 4,                    /* commands in a turn: then more will follow soon, */
+	LOOK_AGAIN_MS = 10,           /* and a look costs less than being woken for each */
+	REST_MS = 2000,               /* without a command: large buffers are given back */
 	TURN_US = 10000,              /* then clients and requests have their turn */
 	DRAIN_MOST = 4096,            /* commands that one request may have to wait for */
 	CURSORS_A_TURN = 256,         /* a guest that moves its pointer all the time still draws */
@@ -55,7 +57,7 @@ struct clove_worker {
 	bool is_running;
 	struct clove_worker_settings settings;
 	struct clove_timer *timer;        /* look at the rings again */
-	struct clove_timer *video_timer;
+	struct clove_timer *video_timer, *rest_timer;
 	struct clove_memslots memslots;
 	struct clove_surfaces surfaces;
 	struct clove_paint paint;
@@ -497,26 +499,25 @@ static void run_cursor(struct clove_worker *worker, const struct QXLCommandExt *
 	release(worker, info, ext->group_id);
 }
 
-/* Runs what is in the rings, for at most `most` commands or the turn's time; whether any was there. */
-static bool read_rings(struct clove_worker *worker, unsigned int most, bool *is_more)
+/* Runs what is in the rings, for at most `most` commands or the turn's time; how many there were. */
+static unsigned int read_rings(struct clove_worker *worker, unsigned int most, bool *is_more)
 {
 	uint64_t until = clove_now_us() + TURN_US;
 	struct QXLCommandExt ext;
-	bool is_any = false;
+	unsigned int n_cursors = 0, n = 0;
 
 	*is_more = false;
-	for (unsigned int n = 0; ; n++) {
-		if (n >= CURSORS_A_TURN) {
+	for (; ; n_cursors++) {
+		if (n_cursors >= CURSORS_A_TURN) {
 			*is_more = true;
 			break;
 		}
 		memset(&ext, 0, sizeof ext);
 		if (!worker->qif->get_cursor_command(worker->qxl, &ext))
 			break;
-		is_any = true;
 		run_cursor(worker, &ext);
 	}
-	for (unsigned int n = 0; ; n++) {
+	for (; ; n++) {
 		/* With a limit the caller waits for these commands: then time does not count. */
 		if (n >= most || (most > DRAIN_MOST && clove_now_us() > until)) {
 			*is_more = true;
@@ -525,25 +526,28 @@ static bool read_rings(struct clove_worker *worker, unsigned int most, bool *is_
 		memset(&ext, 0, sizeof ext);
 		if (!worker->qif->get_command(worker->qxl, &ext))
 			break;
-		is_any = true;
 		run_command(worker, &ext);
 	}
-	return is_any;
+	return n + n_cursors;
 }
 
 static void process(struct clove_worker *worker)
 {
 	bool is_more;
+	unsigned int n;
 
 	if (!worker->is_running)
 		return;
-	if (read_rings(worker, UINT32_MAX, &is_more)) {
+	n = read_rings(worker, UINT32_MAX, &is_more);
+	if (n) {
 		flush_displays(worker);
+		clove_timer_start(worker->loop, worker->rest_timer, REST_MS);
+	}
+	if (is_more || n >= BURST) {
 		clove_timer_start(worker->loop, worker->timer, is_more ? 0 : LOOK_AGAIN_MS);
 		return;
 	}
 	clove_timer_stop(worker->loop, worker->timer);
-	clove_encoder_rest(worker->screen.encoder);
 	if (!worker->qif->req_cmd_notification(worker->qxl) ||
 			!worker->qif->req_cursor_notification(worker->qxl))
 		clove_timer_start(worker->loop, worker->timer, 0);
@@ -561,6 +565,13 @@ static void drain(struct clove_worker *worker)
 static void on_timer(void *opaque)
 {
 	process(opaque);
+}
+
+static void on_rest(void *opaque)
+{
+	struct clove_worker *worker = opaque;
+
+	clove_encoder_rest(worker->screen.encoder);
 }
 
 /* -- requests -- */
@@ -1070,10 +1081,11 @@ static void free_worker(struct clove_worker *worker)
 	for (int i = 0; i < CLOVE_PLANES_MAX; i++)
 		if (worker->planes[i] >= 0)
 			close(worker->planes[i]);
-	if (worker->loop)
+	if (worker->loop) {
 		clove_timer_remove(worker->loop, worker->timer);
-	if (worker->loop)
 		clove_timer_remove(worker->loop, worker->video_timer);
+		clove_timer_remove(worker->loop, worker->rest_timer);
+	}
 	clove_mailbox_free(worker->mail);
 	if (worker->loop)
 		clove_poll_loop_free(worker->loop);
@@ -1105,8 +1117,9 @@ static bool set_up(struct clove_worker *worker)
 	worker->screen.encoder = clove_encoder_new();
 	worker->screen.videos = clove_video_regions_new(
 			(enum clove_streaming_video)worker->settings.streaming_video);
+	worker->rest_timer = worker->loop ? clove_timer_add(worker->loop, on_rest, worker) : NULL;
 	if (!worker->surfaces.by_id || !worker->mail || !worker->timer || !worker->video_timer ||
-			!worker->screen.encoder || !worker->screen.videos) {
+			!worker->rest_timer || !worker->screen.encoder || !worker->screen.videos) {
 		clove_log(ERROR, "worker", "QXL interface %d: out of memory or descriptors", worker->qxl->id);
 		return false;
 	}

@@ -270,7 +270,8 @@ static enum clove_err put(struct clove_channel *channel, struct iovec *iov, int 
 	/* A TLS stream takes one record at a time. */
 	if (may_take_more)
 		flush(channel);
-	update_watch(channel);
+	if (!channel->corks)
+		update_watch(channel);
 	return CLOVE_OK;
 }
 

@@ -12,6 +12,7 @@ struct letter {
 	struct letter *next;
 	clove_letter_fn fn;
 	void *carried;
+	uint64_t number;
 };
 
 struct clove_mailbox {
@@ -21,6 +22,7 @@ struct clove_mailbox {
 	struct clove_watch *watch;
 	pthread_mutex_t lock;
 	struct letter *first, **last;
+	uint64_t posted;        /* letters so far: the last one's number */
 };
 
 static struct letter *take_one(struct clove_mailbox *mailbox)
@@ -50,6 +52,41 @@ void clove_mailbox_run(struct clove_mailbox *mailbox)
 	}
 }
 
+static void wake(struct clove_mailbox *mailbox)
+{
+	uint64_t one = 1;
+	ssize_t put = write(mailbox->fd, &one, sizeof one);
+
+	(void)put; /* fails only when the counter is full: then it wakes anyway */
+}
+
+/* What is posted meanwhile has its turn after the loop's other watches: a sender that never pauses does
+ * not keep them from theirs. */
+static void run_those_here(struct clove_mailbox *mailbox)
+{
+	uint64_t last, number = 0;
+
+	pthread_mutex_lock(&mailbox->lock);
+	last = mailbox->posted;
+	pthread_mutex_unlock(&mailbox->lock);
+	while (number < last) {
+		struct letter *letter = take_one(mailbox);
+
+		if (!letter)
+			return;
+		clove_letter_fn fn = letter->fn;
+		void *carried = letter->carried;
+
+		number = letter->number;
+		free(letter);
+		fn(mailbox->home, carried);
+	}
+	pthread_mutex_lock(&mailbox->lock);
+	if (mailbox->first)
+		wake(mailbox);
+	pthread_mutex_unlock(&mailbox->lock);
+}
+
 static void on_wake(void *opaque, int fd, int events)
 {
 	uint64_t count;
@@ -57,7 +94,7 @@ static void on_wake(void *opaque, int fd, int events)
 
 	(void)got; /* nothing there: the letters were run already */
 	(void)events;
-	clove_mailbox_run(opaque);
+	run_those_here(opaque);
 }
 
 struct clove_mailbox *clove_mailbox_new(struct clove_loop *loop, void *home)
@@ -106,11 +143,9 @@ bool clove_mailbox_post(struct clove_mailbox *mailbox, clove_letter_fn fn, void 
 	bool was_empty = !mailbox->first;
 	*mailbox->last = letter;
 	mailbox->last = &letter->next;
-	if (was_empty) {
-		uint64_t one = 1;
-		ssize_t put = write(mailbox->fd, &one, sizeof one);
-		(void)put; /* fails only when the counter is full: then it wakes anyway */
-	}
+	letter->number = ++mailbox->posted;
+	if (was_empty)
+		wake(mailbox);
 	pthread_mutex_unlock(&mailbox->lock);
 	return true;
 }
