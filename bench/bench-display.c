@@ -2,11 +2,12 @@
 /* bench-display.c - how late, at what cost and in how many bytes a guest's frames become pixels at a client.
  *
  * usage: bench-display --work NAME [--seconds N] [--library DIR] [--defaults library|qemu] [--link KBIT]
- *                      [--frames FILE]
+ *                      [--beside KBIT] [--frames FILE]
  *
  * Starts a display-vmm (which loads DIR/libspice-server.so.1, or without --library the system's), connects to it
  * as a client that decodes everything, and reads from its pixels which frame it sees when. Prints a row
- * METRIC,VALUE for each figure; --frames writes NUMBER,PUSHED_NS,SEEN_NS for each frame (0: never seen).
+ * METRIC,VALUE for each figure. With --link the client sits behind a slow link, with --beside a second client
+ * does. --frames writes NUMBER,PUSHED_NS,SEEN_NS for each frame (0: never seen).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -32,14 +33,14 @@ enum {
 
 static struct options {
 	const char *work, *library, *defaults, *seconds, *frames;
-	unsigned int link;
-} options = { .defaults = "library", .seconds = "8" };
+	unsigned int link, beside;
+} options = { .defaults = "library" };
 
 static const struct work *work;
 static uint64_t pushed[FRAMES_MOST], seen[FRAMES_MOST];
 static unsigned int frames, newest;
 static struct clove_loop *loop;
-static pid_t vmm_pid, relay_pid;
+static pid_t vmm_pid, relays[2];
 static FILE *to_vmm, *from_vmm;
 
 static void fail(const char *what)
@@ -55,7 +56,7 @@ static void fail(const char *what)
 static void start_vmm(const char *self)
 {
 	int to[2], from[2];
-	char path[4096];
+	char path[4096], seconds[32];
 
 	snprintf(path, sizeof path, "%s", self);
 	char *name = strrchr(path, '/');
@@ -71,9 +72,12 @@ static void start_vmm(const char *self)
 			close(to[i]);
 			close(from[i]);
 		}
+		snprintf(seconds, sizeof seconds, "%g", work->seconds);
+		if (options.beside)
+			setenv("SPICE_DEBUG_ALLOW_MC", "1", 1);
 		if (options.library)
 			setenv("LD_LIBRARY_PATH", options.library, 1);
-		execl(path, path, options.work, options.seconds, options.defaults, (char *)NULL);
+		execl(path, path, options.work, options.seconds ? options.seconds : seconds, options.defaults, (char *)NULL);
 		perror(path);
 		_exit(127);
 	}
@@ -246,17 +250,22 @@ static void print_figures(uint64_t bytes)
 	print_frames();
 }
 
-static void measure(int port)
+/* A client that has the whole picture. kbit: what its link carries; 0: no limit. */
+static struct player *join(int port, unsigned int kbit)
 {
-	struct clove_caps caps = caps_of_viewers();
+	static struct clove_caps caps;
 	struct player_where where = { .host = "127.0.0.1", .port = port, .display_caps = &caps };
-	uint64_t give_up = clove_now_ms() + PATIENCE_MS, bytes;
+	uint64_t give_up = clove_now_ms() + PATIENCE_MS;
 	struct player *player;
-	struct clove_watch *watch;
-	bool is_pushed = false;
 
-	if (options.link && !(relay_pid = display_relay_start(port, options.link, &where.port)))
-		fail("no relay");
+	caps = caps_of_viewers();
+	if (kbit) {
+		pid_t *relay = &relays[relays[0] != 0];
+
+		*relay = display_relay_start(port, kbit, &where.port);
+		if (!*relay)
+			fail("no relay");
+	}
 	player = player_new(loop, &where, PLAYER_ALL & ~PLAYER_INPUTS);
 	if (!player)
 		fail("no memory");
@@ -264,6 +273,16 @@ static void measure(int port)
 		clove_poll_loop_step(loop, 5);
 	if (!player->times.complete)
 		fail(player->is_over ? player->why : "no picture");
+	return player;
+}
+
+static void measure(int port)
+{
+	struct player *beside = options.beside ? join(port, options.beside) : NULL, *player = join(port, options.link);
+	struct clove_watch *watch;
+	bool is_pushed = false;
+	uint64_t bytes;
+
 	turn_until_ms(clove_now_ms() + SETTLE_MS);
 	player->picture.drawn = on_drawn;
 	player->picture.opaque = player;
@@ -276,11 +295,14 @@ static void measure(int port)
 	turn_until_ms(clove_now_ms() + (options.link ? SLOW_REST_MS : REST_MS));
 	if (player->is_over)
 		fail(player->why);
+	if (beside && beside->is_over)
+		fail("the other client was dropped");
 	if (player->picture.unsupported)
 		fail("drawn by something that this client cannot draw");
 	print_figures(player->display->channel.bytes_in - bytes);
 	row("stream_frames", (double)player->picture.frames);
 	player_free(player);
+	player_free(beside);
 }
 
 int main(int argc, char **argv)
@@ -289,6 +311,7 @@ int main(int argc, char **argv)
 		{ "work", required_argument, NULL, 'w' }, { "seconds", required_argument, NULL, 's' },
 		{ "library", required_argument, NULL, 'l' }, { "defaults", required_argument, NULL, 'd' },
 		{ "link", required_argument, NULL, 'k' }, { "frames", required_argument, NULL, 'f' },
+		{ "beside", required_argument, NULL, 'b' },
 		{ NULL, 0, NULL, 0 },
 	};
 	char *line;
@@ -302,6 +325,7 @@ int main(int argc, char **argv)
 		case 'l': options.library = optarg; break;
 		case 'd': options.defaults = optarg; break;
 		case 'k': options.link = (unsigned int)atoi(optarg); break;
+		case 'b': options.beside = (unsigned int)atoi(optarg); break;
 		case 'f': options.frames = optarg; break;
 		default: return 2;
 		}
@@ -309,7 +333,7 @@ int main(int argc, char **argv)
 	work = options.work ? work_find(options.work) : NULL;
 	if (!work || optind != argc) {
 		fprintf(stderr, "usage: bench-display --work NAME [--seconds N] [--library DIR] "
-				"[--defaults library|qemu] [--link KBIT] [--frames FILE]\nworks:");
+				"[--defaults library|qemu] [--link KBIT] [--beside KBIT] [--frames FILE]\nworks:");
 		for (unsigned int i = 0; (work = work_at(i)); i++)
 			fprintf(stderr, " %s", work->name);
 		fprintf(stderr, "\n");
@@ -324,9 +348,9 @@ int main(int argc, char **argv)
 	fprintf(stderr, "bench-display: %s", line + strlen("started "));
 	measure(port);
 	fflush(stdout);
-	if (relay_pid > 0) { /* it would keep the VMM's input open */
-		kill(relay_pid, SIGTERM);
-		waitpid(relay_pid, NULL, 0);
+	for (int i = 0; i < 2 && relays[i]; i++) { /* they would keep the VMM's input open */
+		kill(relays[i], SIGTERM);
+		waitpid(relays[i], NULL, 0);
 	}
 	fclose(to_vmm);
 	waitpid(vmm_pid, NULL, 0);

@@ -513,16 +513,16 @@ static void both_frame(const struct work_guest *guest, unsigned int n)
 }
 
 static const struct work works[] = {
-	{ "typing", 30, prepare_desktop, typing_begin, typing_frame, typing_spot },
-	{ "scroll", 30, scroll_prepare, scroll_begin, scroll_frame, scroll_spot },
-	{ "copy-bits", 30, scroll_prepare, scroll_begin, copy_bits_frame, scroll_spot },
-	{ "drag", 30, drag_prepare, drag_begin, drag_frame, drag_spot },
-	{ "photos", 2, photo_prepare, begin_desktop, photo_frame, photo_spot },
-	{ "video", 30, video_prepare, begin_desktop, video_frame, video_spot },
-	{ "mixed", 30, mixed_prepare, mixed_begin, mixed_frame, mixed_spot },
-	{ "tiles", 0, tile_prepare, begin_desktop, tile_frame, tile_spot },
-	{ "screens", 0, photo_prepare, begin_desktop, photo_frame, photo_spot },
-	{ "scroll-video", 30, both_prepare, scroll_begin, both_frame, scroll_spot },
+	{ "typing", 30, 6, prepare_desktop, typing_begin, typing_frame, typing_spot },
+	{ "scroll", 30, 8, scroll_prepare, scroll_begin, scroll_frame, scroll_spot },
+	{ "copy-bits", 30, 6, scroll_prepare, scroll_begin, copy_bits_frame, scroll_spot },
+	{ "drag", 30, 8, drag_prepare, drag_begin, drag_frame, drag_spot },
+	{ "photos", 2, 8, photo_prepare, begin_desktop, photo_frame, photo_spot },
+	{ "video", 30, 15, video_prepare, begin_desktop, video_frame, video_spot },
+	{ "mixed", 30, 10, mixed_prepare, mixed_begin, mixed_frame, mixed_spot },
+	{ "tiles", 0, 6, tile_prepare, begin_desktop, tile_frame, tile_spot },
+	{ "screens", 0, 6, photo_prepare, begin_desktop, photo_frame, photo_spot },
+	{ "scroll-video", 30, 8, both_prepare, scroll_begin, both_frame, scroll_spot },
 };
 
 const struct work *work_at(unsigned int i)

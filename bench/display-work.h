@@ -34,6 +34,7 @@ struct work_guest {
 struct work {
 	const char *name;
 	double hz;                                    /* 0: as fast as the ring takes it */
+	double seconds;                               /* of one run, if nothing else is said */
 	void (*prepare)(void);                        /* paints its pictures, before anything is timed */
 	void (*begin)(const struct work_guest *guest); /* what is on the screen before the first frame */
 	void (*frame)(const struct work_guest *guest, unsigned int n);
