@@ -618,6 +618,28 @@ static enum clove_err read_clip(const struct clove_qxl_source *source, uint32_t 
 	return is_made ? CLOVE_OK : CLOVE_ERR_NOMEM;
 }
 
+bool clove_qxl_peek_drawable(const struct clove_qxl_source *source, uint64_t address,
+		struct clove_qxl_peek *peek)
+{
+	enum { ROP = 24, MASK_BITMAP = 36, COPY_BYTES = 44, IMAGE_TYPE = 8 };
+	uint8_t head[DRAWABLE_UNION + COPY_BYTES], image[IMAGE_TYPE + 1];
+	const uint8_t *copy = head + DRAWABLE_UNION;
+
+	*peek = (struct clove_qxl_peek){ .reads_surfaces = true };
+	if (source->is_compat || !get(source, address, head, sizeof head))
+		return false;
+	peek->surface_id = clove_le32(head + 8);
+	peek->box = get_box(head + 31);
+	/* Only what most guests do most of the time: their own pixels, copied as they are. */
+	if (head[13] != CLOVE_QXL_DRAW_COPY || head[14] || clove_le32(head + 47) == 1 ||
+			clove_le16(copy + ROP) != CLOVE_ROP_PUT || clove_le64(copy + MASK_BITMAP) ||
+			!get(source, clove_le64(copy), image, sizeof image) || image[IMAGE_TYPE] != IMAGE_BITMAP)
+		return true;
+	peek->covers = true;
+	peek->reads_surfaces = false;
+	return true;
+}
+
 enum clove_err clove_qxl_read_drawable(const struct clove_qxl_source *source, uint64_t address,
 		struct clove_qxl_drawable *d, void **release)
 {

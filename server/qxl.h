@@ -86,6 +86,17 @@ struct clove_qxl_drawable {
 	struct clove_chunks outline;      /* the bytes of glyphs */
 };
 
+/* What a drawing does, without its images: whether it could matter to others. */
+struct clove_qxl_peek {
+	uint32_t surface_id;
+	pixman_box32_t box;               /* all that it changes lies within */
+	bool covers;                      /* every pixel of the box is another one's, from memory */
+	bool reads_surfaces;
+};
+/* False: not a drawing that can be read. */
+bool clove_qxl_peek_drawable(const struct clove_qxl_source *source, uint64_t address,
+		struct clove_qxl_peek *peek);
+
 /* *release is set once the command's head could be read, and to be given back whatever follows.
  * fini after success and after failure. */
 CLOVE_CHECKED enum clove_err clove_qxl_read_drawable(const struct clove_qxl_source *source,

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "common/util/log.h"
+#include "server/batch.h"
 #include "server/cursor-channel.h"
 #include "server/display-channel.h"
 #include "server/paint.h"
@@ -31,6 +32,7 @@ enum {
 	COMMAND_NOP = 0, COMMAND_DRAW, COMMAND_UPDATE, COMMAND_CURSOR, COMMAND_MESSAGE, COMMAND_SURFACE,
 	FLAG_COMPAT = 1, FLAG_COMPAT_16BPP = 2,
 	GUEST_CAPS = 58,
+	RELEASE_INFO = 8,             /* bytes that QEMU reads where a command begins */
 };
 
 /* A release that may not be made while the display is stopped. */
@@ -60,6 +62,7 @@ struct clove_worker {
 	struct clove_timer *video_timer, *rest_timer;
 	struct clove_memslots memslots;
 	struct clove_surfaces surfaces;
+	struct clove_batch batch;         /* taken from the ring and being run */
 	struct clove_paint paint;
 	struct clove_screen screen;
 	struct clove_pointer pointer;
@@ -453,8 +456,8 @@ static void run_command(struct clove_worker *worker, const struct QXLCommandExt 
 		run_update(worker, &source, address);
 		break;
 	case COMMAND_MESSAGE:
-		release(worker, clove_memslot_get(&worker->memslots, ext->group_id, address, 8),
-				ext->group_id);
+		release(worker, clove_memslot_get(&worker->memslots, ext->group_id, address,
+				RELEASE_INFO), ext->group_id);
 		break;
 	case COMMAND_SURFACE:
 		run_surface(worker, &source, address, false);
@@ -499,6 +502,35 @@ static void run_cursor(struct clove_worker *worker, const struct QXLCommandExt *
 	release(worker, info, ext->group_id);
 }
 
+/* False: the ring is empty, and what was taken of it has been run. */
+static bool fill_batch(struct clove_worker *worker)
+{
+	struct clove_batch *batch = &worker->batch;
+
+	if (batch->at < batch->n)
+		return true;
+	batch->at = batch->n = 0;
+	memset(batch->commands, 0, sizeof batch->commands);
+	while (batch->n < CLOVE_BATCH_MOST &&
+			worker->qif->get_command(worker->qxl, &batch->commands[batch->n]))
+		batch->n++;
+	clove_batch_hide(batch, &worker->memslots);
+	return batch->n > 0;
+}
+
+static void run_next(struct clove_worker *worker)
+{
+	struct clove_batch *batch = &worker->batch;
+	const struct QXLCommandExt *ext = &batch->commands[batch->at];
+	bool is_hidden = batch->is_hidden[batch->at++];
+
+	if (is_hidden)
+		release(worker, clove_memslot_get(&worker->memslots, ext->group_id, ext->cmd.data,
+				RELEASE_INFO), ext->group_id);
+	else
+		run_command(worker, ext);
+}
+
 /* Runs what is in the rings, for at most `most` commands or the turn's time; how many there were. */
 static unsigned int read_rings(struct clove_worker *worker, unsigned int most, bool *is_more)
 {
@@ -517,16 +549,14 @@ static unsigned int read_rings(struct clove_worker *worker, unsigned int most, b
 			break;
 		run_cursor(worker, &ext);
 	}
-	for (; ; n++) {
+	while (fill_batch(worker)) {
 		/* With a limit the caller waits for these commands: then time does not count. */
 		if (n >= most || (most > DRAIN_MOST && clove_now_us() > until)) {
 			*is_more = true;
 			break;
 		}
-		memset(&ext, 0, sizeof ext);
-		if (!worker->qif->get_command(worker->qxl, &ext))
-			break;
-		run_command(worker, &ext);
+		run_next(worker);
+		n++;
 	}
 	return n + n_cursors;
 }
@@ -805,6 +835,8 @@ static void stop(struct clove_worker *worker, struct clove_request *request)
 	if (!worker->is_running)
 		return;
 	clove_timer_stop(worker->loop, worker->timer);
+	while (worker->batch.at < worker->batch.n)
+		run_next(worker);
 	save_all(worker);
 	flush_displays(worker);
 	worker->is_running = false;
