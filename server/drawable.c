@@ -41,7 +41,7 @@ static enum clove_err set_image(const struct clove_qxl_image *image, const struc
 		*to = (struct clove_canvas_image){
 			.kind = CLOVE_CANVAS_PIXELS, .pixels = image->pixels,
 			.palette = image->palette.count ? image->palette.entries : NULL,
-			.has_high_bits = image->has_high_bits,
+			.has_high_bits = image->has_high_bits, .is_decoded = image->decoded != NULL,
 		};
 		return CLOVE_OK;
 	case CLOVE_QXL_SURFACE:
@@ -86,7 +86,8 @@ static enum clove_err set_self(const struct clove_surface *target, const pixman_
 		*to = (struct clove_canvas_image){
 			.kind = CLOVE_CANVAS_PIXELS,
 			.pixels = { canvas->data, canvas->width, canvas->height, (ptrdiff_t)canvas->stride,
-				target->id && has_alpha ? CLOVE_FORMAT_RGBA : CLOVE_FORMAT_RGB32 },
+				(target->id && has_alpha) || target->info.format == CLOVE_SURFACE_32_ARGB ?
+				CLOVE_FORMAT_RGBA : CLOVE_FORMAT_RGB32 },
 			.has_high_bits = target->id && is_opaque,
 		};
 	return CLOVE_OK;

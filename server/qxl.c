@@ -274,7 +274,8 @@ static enum clove_err read_copy(const struct clove_qxl_source *source, const uin
 	if (d->src_area.x1 < 0 || d->src_area.y1 < 0 || d->src_area.x2 < d->src_area.x1 ||
 			d->src_area.y2 < d->src_area.y1)
 		return CLOVE_ERR_BOUNDS;
-	if (d->src.kind == CLOVE_QXL_PIXELS && (d->src_area.x2 > d->src.pixels.width ||
+	/* asked of bitmaps alone: others are scaled with what lies outside of them */
+	if (d->src.kind == CLOVE_QXL_PIXELS && !d->src.decoded && (d->src_area.x2 > d->src.pixels.width ||
 			d->src_area.y2 > d->src.pixels.height))
 		return CLOVE_ERR_BOUNDS;
 	return CLOVE_OK;
@@ -325,9 +326,7 @@ static enum clove_err read_transparent(const struct clove_qxl_source *source, co
 		struct clove_qxl_drawable *d)
 {
 	d->src_area = get_box(p + 8);
-	d->true_color = clove_le32(p + 28);
-	if (source->is_16bpp)
-		d->true_color = widen_555(d->true_color);
+	d->true_color = clove_le32(p + 28); /* of 24 bits in every dialect */
 	return read_source(source, clove_le64(p), d);
 }
 

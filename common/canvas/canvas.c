@@ -361,6 +361,8 @@ static void transparent_row(struct clove_pen *pen, int32_t x, int32_t y, int32_t
 		key = (key >> 19 & 31) << 10 | (key >> 11 & 31) << 5 | (key >> 3 & 31);
 	else if (pen->target->format == CLOVE_SURFACE_FMT_16_565)
 		key = (key >> 19 & 31) << 11 | (key >> 10 & 63) << 5 | (key >> 3 & 31);
+	else if (pen->bpp == 1)
+		key = 0; /* as alpha, whatever its colours */
 	if (s != pen->row)
 		memcpy(pen->row, s, (size_t)n * pen->bpp);
 	*words = pen->row;
@@ -524,7 +526,8 @@ static enum clove_err draw_alpha(struct clove_pen *pen, pixman_region32_t *regio
 {
 	const struct clove_drawing *d = pen->d;
 	bool is_plain_555 = pen->target->format == CLOVE_SURFACE_FMT_16_555 && !pen->is_scaled &&
-			d->alpha == 255 && pen->src.is_raw && pen->src.format != CLOVE_SURFACE_FMT_16_565;
+			d->alpha == 255 && pen->src.format != CLOVE_SURFACE_FMT_16_565 &&
+			(pen->src.is_raw || clove_format_is_palette(pen->src.pixels.format));
 
 	if (d->alpha == 0)
 		return CLOVE_OK;

@@ -33,6 +33,7 @@ struct clove_canvas_image {
 	struct clove_pixels pixels;       /* any format but GRAY; only read */
 	const uint32_t *palette;          /* 256 entries; palette formats only */
 	bool has_high_bits;               /* fourth bytes count as 255 */
+	bool is_decoded;                  /* by a codec: of 16 bits it makes 32 with a fourth byte of 0 */
 	const struct clove_canvas *surface;
 };
 

@@ -106,7 +106,12 @@ enum clove_err clove_composite_draw(struct clove_pen *pen, pixman_region32_t *re
 			(c->flags >> CLOVE_COMPOSITE_MASK_FILTER_SHIFT & 7) > PIXMAN_FILTER_BILINEAR)
 		return CLOVE_ERR_VALUE;
 	has_mask = pen->d->composite_mask.kind != CLOVE_CANVAS_NO_IMAGE;
-	pen->cover = *pixman_region32_extents(region);
+	/* the whole box: what pixman writes into unused bits depends on how much it is asked for */
+	pen->cover = (pixman_box32_t){
+		pen->d->box.x1 > 0 ? pen->d->box.x1 : 0, pen->d->box.y1 > 0 ? pen->d->box.y1 : 0,
+		pen->d->box.x2 < pen->target->width ? pen->d->box.x2 : pen->target->width,
+		pen->d->box.y2 < pen->target->height ? pen->d->box.y2 : pen->target->height,
+	};
 	/* where coordinates of the box and the surface are far apart pixman would see nothing */
 	if ((int64_t)pen->cover.x1 - pen->d->box.x1 > CLOVE_PIXELS_MAX_SIDE ||
 			(int64_t)pen->cover.y1 - pen->d->box.y1 > CLOVE_PIXELS_MAX_SIDE)

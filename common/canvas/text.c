@@ -114,7 +114,9 @@ static void glyph_row(struct clove_pen *pen, int32_t x, int32_t y, int32_t n, co
 	(void)words;
 	if (brush->type == CLOVE_BRUSH_PATTERN) {
 		clove_brush_get(pen, brush, &pen->pattern, pen->tile_left, pen->tile_top, x, y, n, pen->row);
-		clove_surface_to_argb(pen->row, pen->bpp != 4 ? format : pen->pattern.is_opaque ?
+		/* a surface of the same depth means what its own format says */
+		clove_surface_to_argb(pen->row, pen->pattern.format && pen->pattern.is_raw ?
+				pen->pattern.format : pen->bpp != 4 ? format : pen->pattern.is_opaque ?
 				CLOVE_SURFACE_FMT_32_XRGB : CLOVE_SURFACE_FMT_32_ARGB, n, pen->s);
 	} else {
 		uint32_t color = solid(pen);

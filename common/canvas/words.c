@@ -147,7 +147,9 @@ enum clove_err clove_words_init(struct clove_words *words, const struct clove_ca
 		return CLOVE_ERR_UNSUPPORTED;
 	words->pixels = image->pixels;
 	words->palette = image->palette;
-	words->has_high_bits = image->has_high_bits && words->bytes == 4 && from == CLOVE_FORMAT_RGB32;
+	words->has_high_bits = image->has_high_bits && words->bytes == 4 && from != CLOVE_FORMAT_RGBA;
+	words->has_low_bits = words->bytes == 4 && !image->has_high_bits && (from == CLOVE_FORMAT_RGB24 ||
+			(from == CLOVE_FORMAT_RGB16 && image->is_decoded));
 	words->is_opaque = words->bytes != 4 || from != CLOVE_FORMAT_RGBA;
 	words->is_raw = !words->has_high_bits &&
 			((words->bytes == 4 && (from == CLOVE_FORMAT_RGB32 || from == CLOVE_FORMAT_RGBA)) ||
@@ -220,11 +222,12 @@ const uint8_t *clove_words_get(const struct clove_words *words, int64_t x, int64
 		if (clove_format_is_palette(from))
 			v = words->palette[index_at(row, from, x)];
 		else if (words->bytes == 4 && from == CLOVE_FORMAT_RGB32)
-			v = clove_le32(row + 4 * x) | (words->has_high_bits ? 0xff000000 : 0);
+			v = clove_le32(row + 4 * x);
 		else
 			v = argb_at(words, row, x);
 		if (words->bytes == 4)
-			clove_put_le32(into + 4 * (size_t)i, from == CLOVE_FORMAT_RGB24 ? v & 0xffffff : v);
+			clove_put_le32(into + 4 * (size_t)i, words->has_high_bits ? v | 0xff000000 :
+					words->has_low_bits ? v & 0xffffff : v);
 		else if (words->bytes == 2 && clove_format_is_palette(from))
 			clove_put_le16(into + 2 * (size_t)i, (uint16_t)v);
 		else

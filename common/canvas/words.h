@@ -18,6 +18,7 @@ struct clove_words {
 	size_t bytes;                     /* of a word of the target */
 	bool is_raw;                      /* words are copied as they lie */
 	bool has_high_bits;
+	bool has_low_bits;                /* the canvas form's fourth bytes are 0 */
 	bool is_opaque;                   /* the canvas form has no alpha */
 	bool has_surface_alpha;           /* an xRGB surface whose fourth byte is alpha all the same */
 	void *own;                        /* a snapshot, if the pixels are one */

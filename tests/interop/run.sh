@@ -33,6 +33,7 @@ access.sh
 libvirt.sh
 sleep.sh
 bad-input.sh
+../raster/raster.sh
 '
 alone='
 repeat.sh
