@@ -18,8 +18,7 @@ enum {
 	DAMAGE_BOXES = 64,               /* a region of more is told as its extents */
 	LOOK_AGAIN_MS = 5,               /* at what other display channels have done meanwhile */
 	WAIT_MS = 10000,                 /* for them, at most */
-	BUSY_US = 16000,                 /* after so much work: */
-	REST_MS = 1,                     /* until painting and input had their turn */
+	BUSY_US = 16000,                 /* after so much work others have their turn */
 	IMAGES = 3,                      /* in one message: source, brush, mask; or two brushes */
 };
 static const int64_t SURFACE_PIXELS = (int64_t)1 << 26;
@@ -45,6 +44,7 @@ struct clove_display_channel {
 	uint32_t *wide;                  /* a 16-bit primary in 32 bits */
 	pixman_region32_t damage;        /* of the primary, not yet told */
 	bool is_marked, is_mark_told, is_waiting, is_late;
+	bool is_held, is_resting;        /* either pauses the channel; the timer ends a rest */
 	uint64_t waiting_since;          /* ms */
 	uint64_t rested_at;              /* decode_us and draw_us then */
 	struct held held[IMAGES];
@@ -281,6 +281,21 @@ static void stop_waiting(struct clove_display_channel *display)
 	display->is_late = false;
 }
 
+static void update_pause(struct clove_display_channel *display)
+{
+	if (display->is_held || display->is_resting)
+		clove_channel_pause(&display->channel);
+	else
+		clove_channel_resume(&display->channel);
+}
+
+static void rest_for(struct clove_display_channel *display, uint32_t ms)
+{
+	display->is_resting = true;
+	update_pause(display);
+	clove_timer_start(display->channel.loop, display->wait_timer, ms);
+}
+
 /* CLOVE_ERR_AGAIN: the message will come again. CLOVE_ERR_STATE: there is nobody to wait for, or it
  * has taken too long. */
 static enum clove_err wait(struct clove_display_channel *display)
@@ -290,8 +305,7 @@ static enum clove_err wait(struct clove_display_channel *display)
 	if (!display->is_waiting)
 		display->waiting_since = clove_now_ms();
 	display->is_waiting = true;
-	clove_channel_pause(&display->channel);
-	clove_timer_start(display->channel.loop, display->wait_timer, LOOK_AGAIN_MS);
+	rest_for(display, LOOK_AGAIN_MS);
 	return CLOVE_ERR_AGAIN;
 }
 
@@ -300,7 +314,8 @@ static void look_again(void *opaque)
 	struct clove_display_channel *display = opaque;
 
 	display->is_late = display->is_waiting && clove_now_ms() - display->waiting_since > WAIT_MS;
-	clove_channel_resume(&display->channel);
+	display->is_resting = false;
+	update_pause(display);
 }
 
 static enum clove_err wait_for(struct clove_display_channel *display,
@@ -329,8 +344,8 @@ static enum clove_err on_wait_for_channels(void *channel, const void *message)
 	return wait_for(channel, message);
 }
 
-/* A descriptor that is always ready, or a timer that is always due, would keep the owner's loop from
- * ever painting what was drawn. */
+/* A server that sends without end would keep other channels from ever being read, and what was drawn
+ * from being told. */
 static void rest(struct clove_display_channel *display)
 {
 	uint64_t busy = display->counts.decode_us + display->counts.draw_us;
@@ -338,8 +353,7 @@ static void rest(struct clove_display_channel *display)
 	if (busy - display->rested_at < BUSY_US)
 		return;
 	display->rested_at = busy;
-	clove_channel_pause(&display->channel);
-	clove_timer_start(display->channel.loop, display->wait_timer, REST_MS);
+	rest_for(display, 0);
 }
 
 /* -- images -- */
@@ -916,6 +930,12 @@ void clove_display_channel_free(struct clove_display_channel *display)
 	clove_palettes_fini(&display->palettes);
 	pixman_region32_fini(&display->damage);
 	free(display);
+}
+
+void clove_display_channel_hold(struct clove_display_channel *display, bool is_held)
+{
+	display->is_held = is_held;
+	update_pause(display);
 }
 
 void clove_display_channel_close(struct clove_display_channel *display, enum clove_err err)

@@ -79,6 +79,9 @@ bool clove_display_channel_is_marked(const struct clove_display_channel *display
 void clove_display_channel_count(const struct clove_display_channel *display,
 		struct clove_display_counts *counts);
 
+/* No message is handled while it is held. */
+void clove_display_channel_hold(struct clove_display_channel *display, bool is_held);
+
 /* Sends nothing more and closes; `closed` follows from the loop, with this error. */
 void clove_display_channel_close(struct clove_display_channel *display, enum clove_err err);
 

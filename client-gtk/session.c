@@ -35,7 +35,7 @@ struct clove_session {
 	void *opaque;
 	struct clove_tls *tls;
 	char *tls_error, *tls_version;
-	struct clove_pictures *pictures;
+	struct clove_display_thread *thread;
 	struct clove_timer *timer;
 	struct clove_main *main;
 	struct clove_inputs_channel *inputs;
@@ -68,14 +68,14 @@ static void stop(struct clove_session *session)
 		clove_opening_cancel(display->slot.opening);
 		clove_opening_cancel(display->cursor_slot.opening);
 		display->slot.opening = display->cursor_slot.opening = NULL;
-		clove_display_channel_free(display->public.channel);
+		clove_display_free(display->public.channel);
 		display->public.channel = NULL;
 		display->public.n_heads = 0;
 		clove_cursor_channel_free(display->cursor);
 		display->cursor = NULL;
 	}
-	clove_pictures_free(session->pictures);
-	session->pictures = NULL;
+	clove_display_thread_free(session->thread);
+	session->thread = NULL;
 	clove_main_channel_free(session->main);
 	session->main = NULL;
 }
@@ -105,7 +105,7 @@ static void update_heads(struct display *display)
 	struct clove_pixels picture;
 	unsigned int n = 0;
 
-	if (!clove_display_channel_picture(to->channel, &picture)) {
+	if (!clove_display_picture(to->channel, &picture)) {
 		to->n_heads = 0;
 		return;
 	}
@@ -336,7 +336,7 @@ static void main_mm_time(void *opaque, uint32_t mm_time)
 {
 	struct clove_session *session = opaque;
 
-	clove_mm_time_set(&session->pictures->time, mm_time, clove_now_ms());
+	clove_display_thread_set_mm_time(session->thread, mm_time);
 }
 
 static void main_name(void *opaque, const char *name)
@@ -412,12 +412,12 @@ static bool start_channel(struct slot *slot, struct clove_opened *result)
 				result);
 		return session->inputs;
 	case CLOVE_CHANNEL_DISPLAY: {
-		struct clove_display_options options = {
-			.loop = session->loop, .pictures = session->pictures, .id = slot->id,
+		struct clove_display_place place = {
+			.thread = session->thread, .loop = session->loop, .id = slot->id,
 			.events = &display_events, .opaque = display,
 		};
 
-		display->public.channel = clove_display_channel_new(&options, result);
+		display->public.channel = clove_display_new(&place, result);
 		return display->public.channel;
 	}
 	default: {
@@ -502,7 +502,7 @@ struct clove_session *clove_session_new(struct clove_loop *loop,
 	session->settings = settings;
 	session->events = events;
 	session->opaque = opaque;
-	session->pictures = clove_pictures_new();
+	session->thread = clove_display_thread_new();
 	slot_init(session, &session->main_slot, CLOVE_CHANNEL_MAIN, 0);
 	slot_init(session, &session->inputs_slot, CLOVE_CHANNEL_INPUTS, 0);
 	for (unsigned int i = 0; i < CLOVE_SESSION_DISPLAYS; i++) {
@@ -513,7 +513,7 @@ struct clove_session *clove_session_new(struct clove_loop *loop,
 	if (settings->address.tls_port && !settings->address.unix_path)
 		make_tls(session);
 	session->timer = clove_timer_add(loop, session->tls_error ? no_tls : no_init, session);
-	if (!session->pictures || !session->timer) {
+	if (!session->thread || !session->timer) {
 		clove_session_free(session);
 		return NULL;
 	}
@@ -536,7 +536,7 @@ void clove_session_free(struct clove_session *session)
 	if (session->timer)
 		stop(session);
 	else
-		clove_pictures_free(session->pictures);
+		clove_display_thread_free(session->thread);
 	clove_timer_remove(session->loop, session->timer);
 	clove_tls_free(session->tls);
 	g_free(session->tls_error);
@@ -581,7 +581,7 @@ void clove_session_count(const struct clove_session *session, struct clove_displ
 
 		if (!session->displays[i].public.channel)
 			continue;
-		clove_display_channel_count(session->displays[i].public.channel, &one);
+		clove_display_count(session->displays[i].public.channel, &one);
 		counts->bytes_in += one.bytes_in;
 		counts->bytes_out += one.bytes_out;
 		counts->messages += one.messages;

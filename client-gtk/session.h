@@ -8,7 +8,7 @@
 #define CLOVE_CLIENT_GTK_SESSION_H
 
 #include "client-gtk/cursor-channel.h"
-#include "client-gtk/display-channel.h"
+#include "client-gtk/display.h"
 #include "client-gtk/inputs-channel.h"
 #include "client-gtk/main-channel.h"
 #include "client-gtk/settings.h"
@@ -28,7 +28,7 @@ struct clove_head {
 /* For reading. */
 struct clove_session_display {
 	uint8_t id;
-	struct clove_display_channel *channel; /* NULL: not linked */
+	struct clove_display *channel;         /* NULL: not linked */
 	struct clove_head heads[CLOVE_SESSION_HEADS];
 	unsigned int n_heads;                  /* 0: no primary */
 };
@@ -47,7 +47,7 @@ struct clove_session_events {
 	void (*mouse_mode)(void *opaque, enum clove_mouse_mode mode);
 	void (*modifiers)(void *opaque, uint16_t modifiers);
 
-	/* display-channel.h has the rules of these; heads are there with `heads`. */
+	/* display.h has the rules of these; heads are there with `heads`. */
 	void (*heads)(void *opaque, const struct clove_session_display *display);
 	void (*picture_goes)(void *opaque, const struct clove_session_display *display);
 	void (*changed)(void *opaque, const struct clove_session_display *display,

@@ -205,6 +205,9 @@ static enum clove_err decode_and_draw(struct clove_streams *streams, const struc
 
 	if (!pixman_format(canvas->format))
 		return CLOVE_ERR_UNSUPPORTED;
+	/* pixman counts in 16.16 */
+	if (box->x1 < INT16_MIN || box->y1 < INT16_MIN || box->x2 > INT16_MAX || box->y2 > INT16_MAX)
+		return CLOVE_ERR_LIMIT;
 	if (streams->scratch_size < size) {
 		free(streams->scratch);
 		streams->scratch = malloc(size);

@@ -159,7 +159,7 @@ static bool write_picture(const struct clove_session_display *display, const str
 {
 	struct clove_pixels picture;
 
-	if (!display || !clove_display_channel_picture(display->channel, &picture)) {
+	if (!display || !clove_display_picture(display->channel, &picture)) {
 		*error = g_strdup("There is no picture to write.");
 		return false;
 	}
@@ -179,7 +179,7 @@ static bool write_screenshot(struct clove_viewer *viewer)
 
 	for (unsigned int id = 0; id < CLOVE_SESSION_DISPLAYS && !display; id++) {
 		display = clove_session_display(viewer->session, id);
-		if (display && !clove_display_channel_is_marked(display->channel))
+		if (display && !clove_display_is_marked(display->channel))
 			display = NULL;
 	}
 	is_written = write_picture(display, NULL, viewer->settings->screenshot, &error);
@@ -396,7 +396,7 @@ static void show_heads(struct clove_viewer *viewer, const struct clove_session_d
 {
 	struct clove_pixels picture;
 
-	if (!clove_display_channel_picture(display->channel, &picture))
+	if (!clove_display_picture(display->channel, &picture))
 		return;
 	for (unsigned int i = 0; i < display->n_heads; i++) {
 		struct shown *shown = window_for(viewer, display->id, i);
@@ -416,7 +416,7 @@ static void show_heads(struct clove_viewer *viewer, const struct clove_session_d
 static void session_heads(void *opaque, const struct clove_session_display *display)
 {
 	/* before its mark a picture is not worth showing, and the last one stays */
-	if (clove_display_channel_is_marked(display->channel))
+	if (clove_display_is_marked(display->channel))
 		show_heads(opaque, display);
 }
 

@@ -30,7 +30,7 @@ struct clove_tls {
 	char *host, *ca_file;
 	bool has_own_ca;
 	X509_NAME *subject;       /* NULL: the host name counts */
-	SSL_SESSION *session;     /* the last one */
+	_Atomic(SSL_SESSION *) session; /* the last one; streams may live on several threads */
 };
 
 struct tls_stream {
@@ -576,8 +576,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct tls_stream *self = SSL_get_app_data(ssl);
 
-	SSL_SESSION_free(self->tls->session);
-	self->tls->session = session;
+	SSL_SESSION_free(atomic_exchange(&self->tls->session, session));
 	return 1;
 }
 
@@ -798,10 +797,22 @@ static const struct clove_stream_ops tls_ops = {
 	.free = tls_free,
 };
 
+/* Taken out while it is in use, and put back unless a newer one has come. */
+static void resume_session(SSL *ssl, struct clove_tls *tls)
+{
+	SSL_SESSION *session = atomic_exchange(&tls->session, NULL), *none = NULL;
+
+	if (!session)
+		return;
+	SSL_set_session(ssl, session);
+	if (!atomic_compare_exchange_strong(&tls->session, &none, session))
+		SSL_SESSION_free(session);
+}
+
 /* False without memory. */
 static bool set_up(struct tls_stream *self)
 {
-	const struct clove_tls *tls = self->tls;
+	struct clove_tls *tls = self->tls;
 	BIO *bio;
 
 	self->ssl = SSL_new(tls->ctx);
@@ -819,8 +830,7 @@ static bool set_up(struct tls_stream *self)
 		return true;
 	}
 	SSL_set_connect_state(self->ssl);
-	if (tls->session)
-		SSL_set_session(self->ssl, tls->session);
+	resume_session(self->ssl, tls);
 	return !tls->host || is_ip(tls->host) || SSL_set_tlsext_host_name(self->ssl, tls->host);
 }
 

@@ -193,7 +193,7 @@ static void picture_goes(void *opaque, const struct clove_session_display *displ
 	struct clove_pixels picture;
 
 	(void)opaque;
-	ck_assert(clove_display_channel_picture(display->channel, &picture));
+	ck_assert(clove_display_picture(display->channel, &picture));
 	seen.goes++;
 }
 
