@@ -143,9 +143,8 @@ static void on_disconnected(void *server, struct clove_connection *conn)
 
 static const struct clove_worker_events events = { on_primary, on_disconnected };
 
-static struct clove_worker *set_up(void)
+static struct clove_worker *set_up_with(struct clove_worker_settings settings)
 {
-	static const struct clove_worker_settings settings = { .image_compression = 2 };
 	QXLDevMemSlot slot = { .slot_group_id = GUEST, .slot_id = SLOT,
 			.virt_start = (uintptr_t)guest.memory,
 			.virt_end = (uintptr_t)guest.memory + GUEST_BYTES,
@@ -164,6 +163,11 @@ static struct clove_worker *set_up(void)
 	spice_qxl_add_memslot(&qxl, &host);
 	spice_qxl_add_memslot(&qxl, &slot);
 	return worker;
+}
+
+static struct clove_worker *set_up(void)
+{
+	return set_up_with((struct clove_worker_settings){ .image_compression = 2 });
 }
 
 static void tear_down(struct clove_worker *worker)
@@ -349,13 +353,30 @@ static int rnd(int n)
 	return (int)((seed >> 33) % (uint64_t)n);
 }
 
+/* What the model has drawn, for the worker: as the simple display does, plain pointers, pixels flat. */
+static void push_drawn(unsigned int number, int w, int h)
+{
+	uint8_t *place = pool[number % RING];
+
+	memcpy(place, model.memory + AT_DRAWABLE, 191);
+	if (place[13] == CLOVE_QXL_DRAW_COPY) {
+		memcpy(place + 256, model.memory + AT_IMAGE, 48);
+		memcpy(place + 512, model.memory + AT_DATA + 20, (size_t)w * (size_t)h * 4);
+		clove_put_le64(place + 123, (uintptr_t)place + 256);
+		place[256 + 19] = 5;
+		clove_put_le64(place + 256 + 40, (uintptr_t)place + 512);
+	}
+	pthread_mutex_lock(&vmm.lock);
+	vmm.ring[vmm.head++ % RING] = (struct QXLCommandExt){ .cmd = { (uintptr_t)place, 1, 0 } };
+	pthread_mutex_unlock(&vmm.lock);
+}
+
 /* One random command, made in the model's memory, drawn there, and copied to a place in host
  * memory from which the worker takes it. */
 static void push_one(unsigned int number)
 {
 	int x = rnd(W), y = rnd(H);
 	int w = 1 + rnd(W - x < 64 ? W - x : 64), h = 1 + rnd(H - y < 64 ? H - y : 64);
-	uint8_t *place = pool[number % RING];
 	pixman_region32_t changed;
 
 	switch (rnd(3)) {
@@ -379,18 +400,7 @@ static void push_one(unsigned int number)
 	ck_assert_int_eq(guest_draw(&model, &changed), CLOVE_OK);
 	pixman_region32_fini(&changed);
 
-	/* As the simple display does: plain pointers, pixels flat. */
-	memcpy(place, model.memory + AT_DRAWABLE, 191);
-	if (place[13] == CLOVE_QXL_DRAW_COPY) {
-		memcpy(place + 256, model.memory + AT_IMAGE, 48);
-		memcpy(place + 512, model.memory + AT_DATA + 20, (size_t)w * (size_t)h * 4);
-		clove_put_le64(place + 123, (uintptr_t)place + 256);
-		place[256 + 19] = 5;
-		clove_put_le64(place + 256 + 40, (uintptr_t)place + 512);
-	}
-	pthread_mutex_lock(&vmm.lock);
-	vmm.ring[vmm.head++ % RING] = (struct QXLCommandExt){ .cmd = { (uintptr_t)place, 1, 0 } };
-	pthread_mutex_unlock(&vmm.lock);
+	push_drawn(number, w, h);
 }
 
 static void wait_released(unsigned int number)
@@ -460,6 +470,38 @@ START_TEST(test_clients_and_guest_see_the_same)
 }
 END_TEST
 
+/* A photograph, lossy at first; once nothing changes, it becomes exact. */
+START_TEST(test_what_is_lossy_is_sent_again)
+{
+	struct clove_worker *worker = set_up_with((struct clove_worker_settings){ .image_compression = 2,
+			.jpeg = (int)_i });
+	static struct client client;
+	pixman_region32_t changed;
+	enum { SIDE = 64 };
+
+	create_primary();
+	run(true);
+	connect_client(worker, &client, false);
+	ck_assert(client_equals(&client));
+	put_copy(&model, 20, 30, SIDE, SIDE, 8);
+	put_bitmap(&model, 8, 4, SIDE, SIDE, SIDE * 4);
+	for (int i = 0; i < SIDE * SIDE; i++)
+		clove_put_le32(model.memory + AT_DATA + 20 + 4 * i, (uint32_t)((i % SIDE * 3 + rnd(8)) << 16 |
+				(i / SIDE * 3 + rnd(8)) << 8 | rnd(8)));
+	pixman_region32_init(&changed);
+	ck_assert_int_eq(guest_draw(&model, &changed), CLOVE_OK);
+	pixman_region32_fini(&changed);
+	push_drawn(0, SIDE, SIDE);
+	spice_qxl_wakeup(&qxl);
+	ck_assert(client_equals(&client));
+	ck_assert_uint_eq(client.shown.types[105] > 0, _i == 2);
+	ck_assert_uint_gt(client.shown.types[1], 0);
+	run(false);
+	disconnect_client(&client);
+	tear_down(worker);
+}
+END_TEST
+
 START_TEST(test_requests_complete_once_also_when_stopped)
 {
 	struct clove_worker *worker = set_up();
@@ -521,6 +563,7 @@ int main(void)
 	TCase *tcase = tcase_create("worker");
 
 	tcase_add_loop_test(tcase, test_clients_and_guest_see_the_same, 0, MODES);
+	tcase_add_loop_test(tcase, test_what_is_lossy_is_sent_again, 1, 4);
 	tcase_add_test(tcase, test_requests_complete_once_also_when_stopped);
 	tcase_add_test(tcase, test_scanout_descriptors_are_closed);
 	tcase_set_timeout(tcase, 120);
