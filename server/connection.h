@@ -25,6 +25,23 @@ struct clove_connection {
 	struct clove_connection *next;
 };
 
+/* What a channel of ours takes over of it; conn->stream is to be set to NULL then. */
+static inline struct clove_channel_options clove_connection_options(const struct clove_connection *conn,
+		struct clove_loop *loop)
+{
+	return (struct clove_channel_options){
+		.take_stream = conn->stream,
+		.loop = loop,
+		.type = conn->info.channel_type,
+		.id = conn->info.channel_id,
+		.is_server = true,
+		.mini_header = conn->mini_header,
+		.peer_common = conn->info.common_caps,
+		.peer_caps = conn->info.channel_caps,
+		.early = clove_buf_bytes(&conn->early),
+	};
+}
+
 /* Frees the stream and the early bytes, not the event (the main thread delivers and frees it). */
 void clove_connection_free(struct clove_connection *conn);
 

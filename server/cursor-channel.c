@@ -213,17 +213,7 @@ struct clove_cursor_channel *clove_cursor_channel_new(struct clove_pointer *poin
 		struct clove_connection *conn)
 {
 	struct clove_cursor_channel *cursor = calloc(1, sizeof *cursor);
-	struct clove_channel_options options = {
-		.take_stream = conn->stream,
-		.loop = pointer->loop,
-		.type = CLOVE_CHANNEL_CURSOR,
-		.id = pointer->id,
-		.is_server = true,
-		.mini_header = conn->mini_header,
-		.peer_common = conn->info.common_caps,
-		.peer_caps = conn->info.channel_caps,
-		.early = clove_buf_bytes(&conn->early),
-	};
+	struct clove_channel_options options = clove_connection_options(conn, pointer->loop);
 
 	if (!cursor)
 		return NULL;

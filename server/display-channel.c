@@ -445,17 +445,7 @@ static void on_no_init(void *opaque)
 struct clove_display *clove_display_new(struct clove_screen *screen, struct clove_connection *conn)
 {
 	struct clove_display *display = calloc(1, sizeof *display);
-	struct clove_channel_options options = {
-		.take_stream = conn->stream,
-		.loop = screen->loop,
-		.type = CLOVE_CHANNEL_DISPLAY,
-		.id = screen->id,
-		.is_server = true,
-		.mini_header = conn->mini_header,
-		.peer_common = conn->info.common_caps,
-		.peer_caps = conn->info.channel_caps,
-		.early = clove_buf_bytes(&conn->early),
-	};
+	struct clove_channel_options options = clove_connection_options(conn, screen->loop);
 
 	if (!display)
 		return NULL;

@@ -335,12 +335,7 @@ struct clove_inputs *clove_inputs_new(struct clove_client *client, struct clove_
 	inputs->client = client;
 	inputs->timer = clove_timer_add(loop, on_timer, inputs);
 
-	struct clove_channel_options options = {
-		.take_stream = conn->stream, .loop = loop, .type = CLOVE_CHANNEL_INPUTS,
-		.id = conn->info.channel_id, .is_server = true, .mini_header = conn->mini_header,
-		.peer_common = conn->info.common_caps, .peer_caps = conn->info.channel_caps,
-		.early = clove_buf_bytes(&conn->early),
-	};
+	struct clove_channel_options options = clove_connection_options(conn, loop);
 
 	if (!inputs->timer) {
 		free(inputs);

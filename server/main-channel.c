@@ -269,12 +269,7 @@ struct clove_main *clove_main_new(struct clove_client *client, struct clove_conn
 	main_channel->client = client;
 	main_channel->timer = clove_timer_add(loop, on_timer, main_channel);
 
-	struct clove_channel_options options = {
-		.take_stream = conn->stream, .loop = loop, .type = CLOVE_CHANNEL_MAIN,
-		.id = conn->info.channel_id, .is_server = true, .mini_header = conn->mini_header,
-		.peer_common = conn->info.common_caps, .peer_caps = conn->info.channel_caps,
-		.early = clove_buf_bytes(&conn->early),
-	};
+	struct clove_channel_options options = clove_connection_options(conn, loop);
 
 	if (!main_channel->timer) {
 		free(main_channel);
