@@ -7,6 +7,8 @@
 #include <string.h>
 #include "common/util/log.h"
 
+enum { RECTS_MOST = 256 };
+
 static const struct {
 	uint32_t format, bits;
 } formats[] = {
@@ -139,10 +141,21 @@ void clove_surface_free(struct clove_surface *surface)
 	free(surface);
 }
 
+/* Grows; where nobody asks for it, not without bound. */
+static void add(pixman_region32_t *to, pixman_region32_t *region)
+{
+	pixman_region32_union(to, to, region);
+	if (pixman_region32_n_rects(to) > RECTS_MOST) {
+		pixman_box32_t all = *pixman_region32_extents(to);
+
+		pixman_region32_reset(to, &all);
+	}
+}
+
 void clove_surface_drawn(struct clove_surface *surface, pixman_region32_t *region)
 {
-	pixman_region32_union(&surface->unsaved, &surface->unsaved, region);
-	pixman_region32_union(&surface->dirty, &surface->dirty, region);
+	add(&surface->unsaved, region);
+	add(&surface->dirty, region);
 }
 
 void clove_surface_move(struct clove_surface *surface, const pixman_box32_t *box, int32_t dx, int32_t dy)
