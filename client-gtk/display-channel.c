@@ -6,6 +6,7 @@
 #include <string.h>
 #include "client-gtk/image-cache.h"
 #include "client-gtk/image-decode.h"
+#include "client-gtk/straight.h"
 #include "client-gtk/streams.h"
 #include "common/canvas/canvas.h"
 #include "common/net/channel.h"
@@ -38,6 +39,7 @@ struct clove_display_channel {
 	void *opaque;
 	struct clove_timer *report_timer, *wait_timer, *frame_timer;
 	struct clove_streams *streams;
+	struct clove_straight *straight;
 	struct clove_palettes palettes;
 	struct clove_canvas *surfaces[SURFACES];
 	uint64_t surface_bytes;
@@ -281,6 +283,11 @@ static void stop_waiting(struct clove_display_channel *display)
 	display->is_late = false;
 }
 
+static bool may_wait(const struct clove_display_channel *display)
+{
+	return clove_pictures_has_others(display->pictures, &display->member) && !display->is_late;
+}
+
 static void update_pause(struct clove_display_channel *display)
 {
 	if (display->is_held || display->is_resting)
@@ -300,7 +307,7 @@ static void rest_for(struct clove_display_channel *display, uint32_t ms)
  * has taken too long. */
 static enum clove_err wait(struct clove_display_channel *display)
 {
-	if (!clove_pictures_has_others(display->pictures, &display->member) || display->is_late)
+	if (!may_wait(display))
 		return CLOVE_ERR_STATE;
 	if (!display->is_waiting)
 		display->waiting_since = clove_now_ms();
@@ -380,10 +387,11 @@ static enum clove_err get_picture(struct clove_display_channel *display, const s
 	}
 
 	uint64_t start = clove_now_us();
-	bool may_wait = clove_pictures_has_others(display->pictures, &display->member) && !display->is_late;
+	struct clove_image_decoding how = { .palettes = &display->palettes,
+			.dictionary = display->pictures->dictionary, .is_kept = image->flags & keep,
+			.is_last_try = !may_wait(display) };
 
-	err = clove_image_decode(image, &display->palettes, display->pictures->dictionary, image->flags & keep,
-			!may_wait, picture);
+	err = clove_image_decode(image, &how, picture);
 	display->counts.decode_us += clove_now_us() - start;
 	if (err == CLOVE_ERR_AGAIN)
 		return wait(display);
@@ -569,6 +577,49 @@ static enum clove_err on_opaque(void *channel, const void *message)
 	return draw(channel, &d, &opaque->base, &images);
 }
 
+/* Without the canvas. CLOVE_ERR_UNSUPPORTED: this is none of those, and nothing was done. */
+static enum clove_err draw_straight(struct clove_display_channel *display,
+		const struct clove_display_draw_copy *copy)
+{
+	const struct clove_canvas *canvas = find_surface(display, copy->base.surface_id);
+	struct clove_pixels rows;
+	struct clove_image_decoding how = { .into = &rows, .dictionary = display->pictures->dictionary,
+			.is_last_try = !may_wait(display) };
+	struct clove_picture *picture;
+	uint64_t start = clove_now_us();
+	enum clove_err err;
+
+	if (!canvas || !clove_straight_rows(canvas, copy, &rows))
+		return CLOVE_ERR_UNSUPPORTED;
+	show_frames(display);
+	if (clove_image_is_pure(copy->src)) {
+		err = clove_straight_decode(display->straight, &display->channel, canvas, copy);
+	} else {
+		err = clove_image_decode(copy->src, &how, &picture);
+		if (!err)
+			clove_picture_unref(picture);
+	}
+	display->counts.decode_us += clove_now_us() - start;
+	if (err == CLOVE_ERR_UNSUPPORTED)
+		return err;
+	if (err == CLOVE_ERR_AGAIN)
+		return wait(display);
+	stop_waiting(display);
+	if (copy->base.surface_id == 0) {
+		pixman_region32_union_rect(&display->damage, &display->damage, copy->base.box.left,
+				copy->base.box.top, (unsigned int)rows.width, (unsigned int)rows.height);
+		report_soon(display);
+	}
+	rest(display);
+	if (err) {
+		display->counts.skipped++;
+		return err;
+	}
+	display->counts.images++;
+	display->counts.drawings++;
+	return CLOVE_OK;
+}
+
 static enum clove_err copy_or_blend(void *channel, const struct clove_display_draw_copy *copy,
 		enum clove_draw type)
 {
@@ -582,7 +633,9 @@ static enum clove_err copy_or_blend(void *channel, const struct clove_display_dr
 
 static enum clove_err on_copy(void *channel, const void *message)
 {
-	return copy_or_blend(channel, message, CLOVE_DRAW_COPY);
+	enum clove_err err = draw_straight(channel, message);
+
+	return err == CLOVE_ERR_UNSUPPORTED ? copy_or_blend(channel, message, CLOVE_DRAW_COPY) : err;
 }
 
 static enum clove_err on_blend(void *channel, const void *message)
@@ -878,6 +931,7 @@ struct clove_display_channel *clove_display_channel_new(const struct clove_displ
 		.take_stream = opened->stream, .loop = options->loop, .type = CLOVE_CHANNEL_DISPLAY,
 		.id = options->id, .mini_header = opened->mini_header, .peer_common = opened->info.common_caps,
 		.peer_caps = opened->info.channel_caps, .early = clove_buf_bytes(&opened->early),
+		.read_ahead = CLOVE_STRAIGHT_READ_AHEAD,
 	};
 	bool is_good = false;
 
@@ -892,9 +946,10 @@ struct clove_display_channel *clove_display_channel_new(const struct clove_displ
 		display->report_timer = clove_timer_add(options->loop, report, display);
 		display->wait_timer = clove_timer_add(options->loop, look_again, display);
 		display->frame_timer = clove_timer_add(options->loop, show_frames, display);
+		display->straight = clove_straight_new(options->pictures->pool);
 		display->streams = clove_streams_new(&options->pictures->time, &stream_events, display);
 		is_good = is_good && display->report_timer && display->wait_timer && display->frame_timer &&
-				display->streams;
+				display->streams && display->straight;
 	} else {
 		clove_stream_free(opened->stream);
 	}
@@ -918,6 +973,7 @@ void clove_display_channel_free(struct clove_display_channel *display)
 		return;
 	display->events = &no_events;
 	clove_list_remove(&display->member.link);
+	clove_straight_free(display->straight);
 	clove_streams_free(display->streams);
 	display->streams = NULL;
 	release_images(display, false);

@@ -131,16 +131,24 @@ static enum clove_format kept_format(enum clove_format format)
 }
 
 static enum clove_err make_picture(const struct clove_image *image, const struct clove_image_info *info,
-		struct clove_picture **picture)
+		const struct clove_pixels *into, struct clove_picture **picture)
 {
 	if (info->width != (int64_t)image->width || info->height != (int64_t)image->height)
 		return CLOVE_ERR_BOUNDS;
+	if (into) {
+		if (!clove_pixels_converts(info->format, into->format))
+			return CLOVE_ERR_UNSUPPORTED;
+		*picture = clove_picture_new(into->format, info->width, info->height, true);
+		if (*picture)
+			(*picture)->pixels = *into;
+		return *picture ? CLOVE_OK : CLOVE_ERR_NOMEM;
+	}
 	*picture = clove_picture_new(kept_format(info->format), info->width, info->height, false);
 	return *picture ? CLOVE_OK : CLOVE_ERR_NOMEM;
 }
 
 static enum clove_err decode_lz(const struct clove_image *image, struct clove_bytes in,
-		struct clove_picture **picture)
+		const struct clove_pixels *into, struct clove_picture **picture)
 {
 	struct clove_image_info info;
 	enum clove_err err = clove_lz_probe(in, &info);
@@ -148,7 +156,7 @@ static enum clove_err decode_lz(const struct clove_image *image, struct clove_by
 	if (!err && clove_format_is_palette(info.format))
 		err = CLOVE_ERR_VALUE;
 	if (!err)
-		err = make_picture(image, &info, picture);
+		err = make_picture(image, &info, into, picture);
 	return err ? err : clove_lz_decode(in, NULL, &(*picture)->pixels);
 }
 
@@ -164,7 +172,7 @@ static enum clove_err decode_lz_plt(const struct clove_image *image, struct clov
 	if (!err)
 		err = entries ? clove_lz_probe(plt->data, &info) : CLOVE_ERR_VALUE;
 	if (!err)
-		err = make_picture(image, &info, picture);
+		err = make_picture(image, &info, NULL, picture);
 	palette.entries = entries;
 	if (!err)
 		err = clove_lz_decode(plt->data, &palette, &(*picture)->pixels);
@@ -173,18 +181,18 @@ static enum clove_err decode_lz_plt(const struct clove_image *image, struct clov
 }
 
 static enum clove_err decode_quic(const struct clove_image *image, struct clove_bytes in,
-		struct clove_picture **picture)
+		const struct clove_pixels *into, struct clove_picture **picture)
 {
 	struct clove_image_info info;
 	enum clove_err err = clove_quic_probe(in, &info);
 
 	if (!err)
-		err = make_picture(image, &info, picture);
+		err = make_picture(image, &info, into, picture);
 	return err ? err : clove_quic_decode(in, &(*picture)->pixels);
 }
 
 static enum clove_err decode_lz4(const struct clove_image *image, struct clove_bytes in,
-		struct clove_picture **picture)
+		const struct clove_pixels *into, struct clove_picture **picture)
 {
 	struct clove_image_info info;
 	enum clove_err err = clove_lz4_probe(in, &info);
@@ -192,19 +200,19 @@ static enum clove_err decode_lz4(const struct clove_image *image, struct clove_b
 	info.width = (int32_t)image->width;
 	info.height = (int32_t)image->height;
 	if (!err)
-		err = make_picture(image, &info, picture);
+		err = make_picture(image, &info, into, picture);
 	return err ? err : clove_lz4_decode(in, &(*picture)->pixels);
 }
 
 static enum clove_err decode_jpeg(const struct clove_image *image, struct clove_bytes in,
-		struct clove_picture **picture)
+		const struct clove_pixels *into, struct clove_picture **picture)
 {
 	struct clove_image_info info;
 	enum clove_err err = clove_jpeg_probe(in, &info);
 
 	info.format = CLOVE_FORMAT_RGB32;
 	if (!err)
-		err = make_picture(image, &info, picture);
+		err = make_picture(image, &info, into, picture);
 	if (!err)
 		(*picture)->is_lossy = true;
 	return err ? err : clove_jpeg_decode(in, &(*picture)->pixels);
@@ -214,7 +222,7 @@ static enum clove_err decode_jpeg_alpha(const struct clove_image *image, struct 
 {
 	const struct clove_image_jpeg_alpha *jpeg = &image->jpeg_alpha;
 	struct clove_image_info info = { CLOVE_FORMAT_RGBA, (int32_t)image->width, (int32_t)image->height, 0 };
-	enum clove_err err = make_picture(image, &info, picture);
+	enum clove_err err = make_picture(image, &info, NULL, picture);
 
 	if (err)
 		return err;
@@ -224,27 +232,29 @@ static enum clove_err decode_jpeg_alpha(const struct clove_image *image, struct 
 }
 
 static enum clove_err decode_glz(const struct clove_image *image, struct clove_bytes in,
-		struct clove_glz_dictionary *dictionary, bool is_last_try, struct clove_picture **picture)
+		const struct clove_image_decoding *how, struct clove_picture **picture)
 {
 	struct clove_glz_header header;
 	enum clove_err err = clove_glz_probe(in, &header);
 
 	if (err)
 		return err;
-	err = make_picture(image, &header.info, picture);
+	err = make_picture(image, &header.info, how->into, picture);
+	if (err == CLOVE_ERR_UNSUPPORTED)
+		return err;             /* it comes again, without rows */
 	if (!err)
-		err = clove_glz_decode(dictionary, in, &(*picture)->pixels);
-	if (!err || (err == CLOVE_ERR_AGAIN && !is_last_try))
+		err = clove_glz_decode(how->dictionary, in, &(*picture)->pixels);
+	if (!err || (err == CLOVE_ERR_AGAIN && !how->is_last_try))
 		return err;
 	/* of a size that the descriptor denies too: later images may count on its id */
 	if (check_size(header.info.width, header.info.height) == CLOVE_OK &&
-			clove_glz_put_black(dictionary, &header))
+			clove_glz_put_black(how->dictionary, &header))
 		return err;
 	return err == CLOVE_ERR_AGAIN ? CLOVE_ERR_STATE : err;
 }
 
-static enum clove_err decode_zlib_glz(const struct clove_image *image, struct clove_glz_dictionary *dictionary,
-		bool is_last_try, struct clove_picture **picture)
+static enum clove_err decode_zlib_glz(const struct clove_image *image, const struct clove_image_decoding *how,
+		struct clove_picture **picture)
 {
 	const struct clove_image_zlib_glz *zlib = &image->zlib_glz_rgb;
 	struct clove_buf glz = { 0 };
@@ -252,13 +262,24 @@ static enum clove_err decode_zlib_glz(const struct clove_image *image, struct cl
 			zlib->glz_data_size, (int64_t)image->width * image->height, &glz);
 
 	if (!err)
-		err = decode_glz(image, clove_buf_bytes(&glz), dictionary, is_last_try, picture);
+		err = decode_glz(image, clove_buf_bytes(&glz), how, picture);
 	clove_buf_fini(&glz);
 	return err;
 }
 
-static enum clove_err decode(const struct clove_image *image, struct clove_palettes *palettes,
-		struct clove_glz_dictionary *dictionary, bool is_kept, bool is_last_try,
+bool clove_image_is_pure(const struct clove_image *image)
+{
+	return image->type == CLOVE_IMAGE_TYPE_QUIC || image->type == CLOVE_IMAGE_TYPE_LZ_RGB ||
+			image->type == CLOVE_IMAGE_TYPE_LZ4 || image->type == CLOVE_IMAGE_TYPE_JPEG;
+}
+
+bool clove_image_may_go_into(const struct clove_image *image)
+{
+	return clove_image_is_pure(image) || image->type == CLOVE_IMAGE_TYPE_GLZ_RGB ||
+			image->type == CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB;
+}
+
+static enum clove_err decode(const struct clove_image *image, const struct clove_image_decoding *how,
 		struct clove_picture **picture)
 {
 	enum clove_err err = CLOVE_OK;
@@ -270,36 +291,35 @@ static enum clove_err decode(const struct clove_image *image, struct clove_palet
 		return err;
 	switch (image->type) {
 	case CLOVE_IMAGE_TYPE_BITMAP:
-		return decode_bitmap(&image->bitmap, palettes, is_kept, picture);
+		return decode_bitmap(&image->bitmap, how->palettes, how->is_kept, picture);
 	case CLOVE_IMAGE_TYPE_QUIC:
-		return decode_quic(image, image->quic.data, picture);
+		return decode_quic(image, image->quic.data, how->into, picture);
 	case CLOVE_IMAGE_TYPE_LZ_PLT:
-		return decode_lz_plt(image, palettes, picture);
+		return decode_lz_plt(image, how->palettes, picture);
 	case CLOVE_IMAGE_TYPE_LZ_RGB:
-		return decode_lz(image, image->lz_rgb.data, picture);
+		return decode_lz(image, image->lz_rgb.data, how->into, picture);
 	case CLOVE_IMAGE_TYPE_GLZ_RGB:
-		return decode_glz(image, image->glz_rgb.data, dictionary, is_last_try, picture);
+		return decode_glz(image, image->glz_rgb.data, how, picture);
 	case CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB:
-		return decode_zlib_glz(image, dictionary, is_last_try, picture);
+		return decode_zlib_glz(image, how, picture);
 	case CLOVE_IMAGE_TYPE_JPEG:
-		return decode_jpeg(image, image->jpeg.data, picture);
+		return decode_jpeg(image, image->jpeg.data, how->into, picture);
 	case CLOVE_IMAGE_TYPE_JPEG_ALPHA:
 		return decode_jpeg_alpha(image, picture);
 	case CLOVE_IMAGE_TYPE_LZ4:
-		return decode_lz4(image, image->lz4.data, picture);
+		return decode_lz4(image, image->lz4.data, how->into, picture);
 	default:
 		return CLOVE_ERR_UNSUPPORTED;
 	}
 }
 
-enum clove_err clove_image_decode(const struct clove_image *image, struct clove_palettes *palettes,
-		struct clove_glz_dictionary *dictionary, bool is_kept, bool is_last_try,
+enum clove_err clove_image_decode(const struct clove_image *image, const struct clove_image_decoding *how,
 		struct clove_picture **picture)
 {
 	enum clove_err err;
 
 	*picture = NULL;
-	err = decode(image, palettes, dictionary, is_kept, is_last_try, picture);
+	err = decode(image, how, picture);
 	if (err) {
 		clove_picture_unref(*picture);
 		*picture = NULL;

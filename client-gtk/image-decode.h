@@ -25,13 +25,29 @@ void clove_palettes_remove(struct clove_palettes *palettes, uint64_t unique);
 /* Pixels in all that one image may have. */
 #define CLOVE_IMAGE_PIXELS_MAX ((int64_t)1 << 26)
 
+struct clove_image_decoding {
+	struct clove_palettes *palettes;
+	struct clove_glz_dictionary *dictionary;
+	/* Where the pixels go: rows of the image's size; the picture borrows them, and after an error they
+	 * may hold a part of it. NULL: into memory of the picture's own. */
+	const struct clove_pixels *into;
+	bool is_kept;             /* the picture outlives the message */
+	bool is_last_try;
+};
+
+/* True for images that need nothing but their own bytes: such may be decoded into given rows, on any
+ * thread, without palettes and dictionary. */
+bool clove_image_is_pure(const struct clove_image *image);
+/* True for those and GLZ. */
+bool clove_image_may_go_into(const struct clove_image *image);
+
 /* Decodes all types but FROM_CACHE, FROM_CACHE_LOSSLESS and SURFACE (CLOVE_ERR_UNSUPPORTED). The
  * picture is the caller's; unless `is_kept` it may borrow the message's bytes.
- * CLOVE_ERR_AGAIN: a GLZ image that refers to one that another channel has yet to decode; with
+ * CLOVE_ERR_UNSUPPORTED with `into`: nothing was written, and
+ * without it there is a picture. CLOVE_ERR_AGAIN: a GLZ image that refers to one that another channel has yet to decode; with
  * `is_last_try` that is an error. After any other error with a GLZ image, a black one stands in the
  * dictionary for it. */
 CLOVE_CHECKED enum clove_err clove_image_decode(const struct clove_image *image,
-		struct clove_palettes *palettes, struct clove_glz_dictionary *dictionary, bool is_kept,
-		bool is_last_try, struct clove_picture **picture);
+		const struct clove_image_decoding *how, struct clove_picture **picture);
 
 #endif

@@ -6,6 +6,7 @@
 #include "client-gtk/image-cache.h"
 #include "common/codec/glz.h"
 #include "common/net/channel.h"
+#include "common/util/job-pool.h"
 
 struct clove_pictures *clove_pictures_new(void)
 {
@@ -16,7 +17,8 @@ struct clove_pictures *clove_pictures_new(void)
 	clove_list_init(&pictures->members);
 	pictures->cache = clove_image_cache_new(CLOVE_PICTURES_CACHE);
 	pictures->dictionary = clove_glz_dictionary_new(CLOVE_PICTURES_WINDOW);
-	if (!pictures->cache || !pictures->dictionary) {
+	pictures->pool = clove_job_pool_new(0);
+	if (!pictures->cache || !pictures->dictionary || !pictures->pool) {
 		clove_pictures_free(pictures);
 		return NULL;
 	}
@@ -29,6 +31,7 @@ void clove_pictures_free(struct clove_pictures *pictures)
 		return;
 	clove_image_cache_free(pictures->cache);
 	clove_glz_dictionary_free(pictures->dictionary);
+	clove_job_pool_free(pictures->pool);
 	free(pictures);
 }
 

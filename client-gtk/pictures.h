@@ -22,6 +22,7 @@ struct clove_channel;
 struct clove_pictures {
 	struct clove_image_cache *cache;
 	struct clove_glz_dictionary *dictionary;
+	struct clove_job_pool *pool;
 	struct clove_list members;        /* display channels that are open */
 	struct clove_mm_time time;
 };

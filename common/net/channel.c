@@ -60,6 +60,7 @@ enum clove_err clove_channel_init(struct clove_channel *channel,
 	channel->id = options->id;
 	channel->is_server = options->is_server;
 	channel->mini_header = options->mini_header;
+	channel->read_ahead = options->read_ahead;
 	channel->peer_common = options->peer_common;
 	channel->peer_caps = options->peer_caps;
 	channel->read_wants = CLOVE_READ;
@@ -572,24 +573,40 @@ static uint32_t body_limit(struct clove_channel *channel, uint16_t id)
 	return limit;
 }
 
-/* How many bytes the message at the front of `in` has, as far as they tell; 0: too many. */
-static size_t next_frame(struct clove_channel *channel, struct frame *frame)
+/* How many bytes the message at `at` of `in` has, as far as they tell; 0: too many. */
+static size_t frame_at(struct clove_channel *channel, size_t at, struct frame *frame)
 {
 	size_t header = channel->mini_header ? MINI_HEADER : FULL_HEADER;
-	const uint8_t *fields = channel->in.data;
+	const uint8_t *fields = channel->in.data + at;
 
-	if (channel->in.len < header)
+	if (channel->in.len - at < header)
 		return header;
 	if (!channel->mini_header)
 		fields += 8;
 	*frame = (struct frame){
 		.id = clove_le16(fields),
 		.sub_list = channel->mini_header ? 0 : clove_le32(fields + 6),
-		.body = { channel->in.data + header, clove_le32(fields + 2) },
+		.body = { channel->in.data + at + header, clove_le32(fields + 2) },
 	};
 	if (frame->body.len > body_limit(channel, frame->id))
 		return 0;
 	return header + frame->body.len;
+}
+
+bool clove_channel_peek(struct clove_channel *channel, size_t *at, uint16_t *id, struct clove_bytes *body)
+{
+	struct frame frame;
+	size_t need;
+
+	if (!*at)
+		*at = frame_at(channel, 0, &frame);
+	need = *at <= channel->in.len ? frame_at(channel, *at, &frame) : 0;
+	if (!need || channel->in.len - *at < need || frame.sub_list)
+		return false;
+	*at += need;
+	*id = frame.id;
+	*body = frame.body;
+	return true;
 }
 
 /* Handles whole messages in `in`; returns how many bytes are missing for the next one. 0: one
@@ -601,7 +618,7 @@ static size_t dispatch_all(struct clove_channel *channel)
 
 	while (!channel->is_closed && !is_read_held(channel) && left > 0) {
 		struct frame frame;
-		size_t need = next_frame(channel, &frame);
+		size_t need = frame_at(channel, 0, &frame);
 
 		if (need == 0) {
 			clove_log_limited(WARN, domain(channel), "%s: message %u with %zu bytes is too large",
@@ -636,11 +653,34 @@ static void end(struct clove_channel *channel)
 	close_now(channel, channel->in.len ? CLOVE_ERR_SHORT : CLOVE_ERR_CLOSED);
 }
 
+/* At least one byte, and then as much of what is to be read ahead as there is. */
+static enum clove_err fill(struct clove_channel *channel, size_t room)
+{
+	enum clove_err err;
+	size_t sum = 0, got;
+
+	do {
+		uint8_t *to = clove_buf_reserve(&channel->in, room);
+
+		if (!to)
+			return CLOVE_ERR_NOMEM;
+		got = 0;
+		err = clove_stream_read(channel->stream, to, room, &got);
+		if (err)
+			break;
+		channel->in.len += got;
+		channel->bytes_in += got;
+		sum += got;
+		room = READ_MOST;
+	} while (channel->in.len < channel->read_ahead);
+	return sum ? CLOVE_OK : err;
+}
+
 /* Reads and handles until nothing is left, the owner pauses, or this turn is over. */
 static void receive(struct clove_channel *channel)
 {
 	for (int reads = 0; reads < READS_A_TURN; reads++) {
-		size_t missing = dispatch_all(channel), got;
+		size_t missing = dispatch_all(channel);
 
 		if (channel->is_closed || is_read_held(channel))
 			return;
@@ -648,13 +688,8 @@ static void receive(struct clove_channel *channel)
 			break;
 
 		size_t room = missing < READ_LEAST ? READ_LEAST : missing > READ_MOST ? READ_MOST : missing;
-		uint8_t *to = clove_buf_reserve(&channel->in, room);
+		enum clove_err err = fill(channel, room);
 
-		if (!to) {
-			close_now(channel, CLOVE_ERR_NOMEM);
-			return;
-		}
-		enum clove_err err = clove_stream_read(channel->stream, to, room, &got);
 		if (err == CLOVE_ERR_AGAIN) {
 			channel->read_wants = clove_stream_wants(channel->stream);
 			return;
@@ -668,8 +703,6 @@ static void receive(struct clove_channel *channel)
 			close_now(channel, err);
 			return;
 		}
-		channel->in.len += got;
-		channel->bytes_in += got;
 	}
 	/* The descriptor may stay silent although there is more. */
 	go_on_soon(channel);

@@ -75,6 +75,7 @@ struct clove_channel {
 	int watch_mask, read_wants, write_wants;
 	unsigned int corks;
 	uint32_t subs_done;                /* of the message at the front of `in` */
+	size_t read_ahead;
 	size_t replies_queued;             /* bytes in `out` that the peer made us write by itself */
 	bool is_started, is_resumed, in_event, is_reply, is_traced;
 };
@@ -88,6 +89,7 @@ struct clove_channel_options {
 	struct clove_caps peer_common, peer_caps;
 	struct clove_bytes early;          /* bytes already read behind the link result */
 	size_t arena_limit;                /* 0: 16 MiB */
+	size_t read_ahead;                 /* bytes that are read, if they are there, before any are handled */
 };
 
 /* Fills `channel` (zeroed, first member of the caller's struct). On failure the stream is freed. */
@@ -96,6 +98,10 @@ CLOVE_CHECKED enum clove_err clove_channel_init(struct clove_channel *channel,
 
 /* Starts reading; messages already there are dispatched from the loop, not from here. */
 void clove_channel_start(struct clove_channel *channel);
+
+/* Inside a handler: the whole messages that wait behind the one that is being handled, and will be in their
+ * turn. *at is 0 at first. False: there are no more, or this one holds others. */
+bool clove_channel_peek(struct clove_channel *channel, size_t *at, uint16_t *id, struct clove_bytes *body);
 
 /* Queues one message and tries to write. `message` may be NULL for an empty body. On failure the
  * channel closes itself (from the loop); callers need not look. */

@@ -1002,6 +1002,75 @@ START_TEST(test_display_channel_waits_for_a_message_of_another)
 }
 END_TEST
 
+/* -- many images -- */
+
+/* Images at random places, by several codecs, some damaged: what comes later lies above, however many are
+ * decoded at a time. The damaged ones are painted over. */
+START_TEST(test_display_channel_draws_many_in_order)
+{
+	enum { SW = 96, SH = 64, N = 400 };
+	static const uint8_t types[] = { CLOVE_IMAGE_TYPE_LZ_RGB, CLOVE_IMAGE_TYPE_QUIC, CLOVE_IMAGE_TYPE_LZ4,
+			CLOVE_IMAGE_TYPE_BITMAP, CLOVE_IMAGE_TYPE_LZ_RGB };
+	uint32_t want[SH][SW] = { { 0 } }, seed = 12345 + (uint32_t)_i;
+	struct playing playing = { 0 };
+	struct clove_display_counts counts;
+	struct viewer viewer;
+	unsigned int damaged = 0;
+
+	say_surface(&playing, 0, SW, SH, CLOVE_SURFACE_FMT_32_XRGB);
+	for (uint32_t k = 0; k < N; k++) {
+		uint32_t colours[W * H], colour = k * 0x10203 & 0xffffff;
+		struct clove_pixels pixels = { (uint8_t *)colours, W, H, W * 4, CLOVE_FORMAT_RGB32 };
+		uint8_t room[4096];
+		size_t len = 0;
+		/* most lie beside each other, in a grid; others overlap, or reach out of the surface */
+		int32_t left = (int32_t)(k % 6) * W, top = (int32_t)(k / 6 % 8) * H;
+		struct clove_image image = { .type = types[(seed >> 20) % 5], .width = W, .height = H };
+		bool is_damaged = image.type == CLOVE_IMAGE_TYPE_QUIC && k % 7 == 0;
+
+		seed = seed * 1664525 + 1013904223;
+		if (seed >> 28 == 0) {
+			left = (int32_t)(seed >> 8 & 127) - W;
+			top = (int32_t)(seed >> 16 & 63) - H;
+		}
+		for (int i = 0; i < W * H; i++)
+			colours[i] = htole32(colour);
+		if (image.type == CLOVE_IMAGE_TYPE_LZ_RGB)
+			ck_assert(!clove_lz_encode(room, sizeof room, &pixels, true, &len));
+		else if (image.type == CLOVE_IMAGE_TYPE_QUIC)
+			ck_assert(!clove_quic_encode(room, sizeof room, &pixels, &len));
+		else if (image.type == CLOVE_IMAGE_TYPE_LZ4)
+			ck_assert(!clove_lz4_encode(room, sizeof room, &pixels, true, &len));
+		else
+			image = flat(colour, W, H);
+		if (is_damaged)
+			len = 16; /* its header is there */
+		if (len)
+			image.quic = (struct clove_image_data){ (uint32_t)len, CLOVE_BYTES(room, len) };
+		struct clove_display_draw_copy copy = { .base = base_of(left, top, left + W, top + H),
+				.src = &image, .src_area = rect_of(0, 0, W, H), .rop = CLOVE_ROP_PUT };
+		say(&playing, CLOVE_DISPLAY_DRAW_COPY, &copy);
+		damaged += is_damaged;
+		if (is_damaged)
+			say_fill(&playing, 0, left, top, left + W, top + H, colour);
+		for (int32_t y = top < 0 ? 0 : top; y < top + H && y < SH; y++)
+			for (int32_t x = left < 0 ? 0 : left; x < left + W && x < SW; x++)
+				want[y][x] = colour;
+	}
+	view_all(&viewer, &playing);
+	clove_display_channel_count(viewer.display, &counts);
+	ck_assert_uint_gt(damaged, 0);
+	ck_assert_uint_eq(counts.skipped, damaged);
+	ck_assert_uint_eq(counts.drawings, N);
+	ck_assert_uint_eq(counts.images, N - damaged);
+	for (int32_t y = 0; y < SH; y++)
+		for (int32_t x = 0; x < SW; x++)
+			ck_assert_msg(pixel(&viewer, x, y) == want[y][x], "(%d, %d) is %06x and not %06x", x, y,
+					pixel(&viewer, x, y), want[y][x]);
+	end(&viewer, &playing);
+}
+END_TEST
+
 /* -- video -- */
 
 /* What comes later lies above, whatever waits for the end of the turn. */
@@ -1227,6 +1296,7 @@ int main(void)
 	tcase_add_test(tcase, test_display_channel_waits_for_an_image_of_another);
 	tcase_add_test(tcase, test_display_channel_shares_the_glz_dictionary);
 	tcase_add_test(tcase, test_display_channel_waits_for_a_message_of_another);
+	tcase_add_loop_test(tcase, test_display_channel_draws_many_in_order, 0, 8);
 	tcase_add_test(tcase, test_display_channel_shows_video_in_order);
 	tcase_add_loop_test(tcase, test_display_channel_outlives, 0, sizeof harms / sizeof *harms);
 	tcase_set_timeout(tcase, 30); /* work without a bound takes minutes */
