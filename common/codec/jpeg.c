@@ -87,6 +87,15 @@ enum clove_err clove_jpeg_probe(struct clove_bytes in, struct clove_image_info *
 	return err;
 }
 
+/* libjpeg writes x = 255. */
+static void clear_x(uint8_t *row, size_t n)
+{
+	for (; n >= 2; n -= 2, row += 8)
+		clove_put_le64(row, clove_le64(row) & 0x00ffffff00ffffff);
+	if (n)
+		row[3] = 0;
+}
+
 /* `line` is one row of RGB32 for formats that libjpeg does not write, else NULL. */
 static enum clove_err decode_rows(struct clove_bytes in, const struct clove_pixels *dst, uint8_t *line)
 {
@@ -121,9 +130,8 @@ static enum clove_err decode_rows(struct clove_bytes in, const struct clove_pixe
 		if (line)
 			err = clove_pixels_convert_row(row, dst->format, line, CLOVE_FORMAT_RGB32,
 					dst->width, NULL);
-		else if (dst->format == CLOVE_FORMAT_RGB32)  /* libjpeg writes x = 255 */
-			for (int32_t x = 0; x < dst->width; x++)
-				row[4 * (size_t)x + 3] = 0;
+		else if (dst->format == CLOVE_FORMAT_RGB32)
+			clear_x(row, (size_t)dst->width);
 	}
 	if (!err && cinfo.output_scanline < cinfo.output_height)
 		err = CLOVE_ERR_SHORT;
@@ -186,10 +194,19 @@ size_t clove_jpeg_bound(int32_t width, int32_t height)
 	return w * h * 6 + 2048;  /* as libjpeg-turbo's own tjBufSize for 4:4:4 */
 }
 
-struct fixed_dest {
-	struct jpeg_destination_mgr manager;
+/* ---- encoding ---- */
+
+struct clove_jpeg_encoder {
+	struct jpeg_compress_struct cinfo;
+	struct errors errors;
+	struct jpeg_destination_mgr dest;
 	bool is_full;
+	uint8_t *lines;       /* rows of formats that libjpeg does not read */
+	size_t lines_size;
 };
+
+/* Rows handed over at once. */
+#define ROWS 16
 
 static void on_init(j_compress_ptr cinfo)
 {
@@ -198,77 +215,150 @@ static void on_init(j_compress_ptr cinfo)
 
 static boolean on_full(j_compress_ptr cinfo)
 {
-	((struct fixed_dest *)cinfo->dest)->is_full = true;
+	((struct clove_jpeg_encoder *)cinfo->client_data)->is_full = true;
 	on_error((j_common_ptr)cinfo);
 	return FALSE;
 }
 
-static J_COLOR_SPACE space_of(enum clove_format format)
+static bool encoder_init(struct clove_jpeg_encoder *encoder)
 {
-	return format == CLOVE_FORMAT_RGB24 ? JCS_EXT_BGR : JCS_EXT_BGRX;
+	errors_init(&encoder->errors);
+	encoder->cinfo.err = &encoder->errors.manager;
+	if (setjmp(encoder->errors.back))
+		return false;
+	jpeg_create_compress(&encoder->cinfo);
+	return true;
 }
 
-static enum clove_err encode_rows(struct fixed_dest *dest, const struct clove_pixels *src,
-		int quality, uint8_t *line)
+struct clove_jpeg_encoder *clove_jpeg_encoder_new(void)
 {
-	struct jpeg_compress_struct cinfo = { 0 };
-	struct errors errors;
+	struct clove_jpeg_encoder *encoder = calloc(1, sizeof *encoder);
 
-	errors_init(&errors);
-	cinfo.err = &errors.manager;
-	if (setjmp(errors.back)) {
-		jpeg_destroy_compress(&cinfo);
-		return dest->is_full ? CLOVE_ERR_LIMIT : CLOVE_ERR_NOMEM;
+	if (!encoder || !encoder_init(encoder)) {
+		clove_jpeg_encoder_free(encoder);
+		return NULL;
 	}
-	jpeg_create_compress(&cinfo);
-	cinfo.dest = &dest->manager;
-	cinfo.image_width = (JDIMENSION)src->width;
-	cinfo.image_height = (JDIMENSION)src->height;
-	cinfo.input_components = src->format == CLOVE_FORMAT_RGB24 ? 3 : 4;
-	cinfo.in_color_space = space_of(src->format);
-	jpeg_set_defaults(&cinfo);
-	jpeg_set_quality(&cinfo, quality, TRUE);
-	jpeg_start_compress(&cinfo, TRUE);
-	while (cinfo.next_scanline < cinfo.image_height) {
-		uint8_t *row = clove_pixels_row(src, (int32_t)cinfo.next_scanline);
+	encoder->cinfo.client_data = encoder;
+	encoder->cinfo.dest = &encoder->dest;
+	encoder->dest.init_destination = on_init;
+	encoder->dest.empty_output_buffer = on_full;
+	encoder->dest.term_destination = on_init;
+	return encoder;
+}
 
-		if (line && clove_pixels_convert_row(line, CLOVE_FORMAT_RGB32, row, src->format,
-				src->width, NULL))
-			break;
-		row = line ? line : row;
-		jpeg_write_scanlines(&cinfo, &row, 1);
+void clove_jpeg_encoder_free(struct clove_jpeg_encoder *encoder)
+{
+	if (!encoder)
+		return;
+	jpeg_destroy_compress(&encoder->cinfo);
+	free(encoder->lines);
+	free(encoder);
+}
+
+/* How many luma samples there are to a chroma sample, across and down. */
+static const struct { int h, v; } thinning[] = {
+	[CLOVE_JPEG_444] = { 1, 1 }, [CLOVE_JPEG_422] = { 2, 1 }, [CLOVE_JPEG_420] = { 2, 2 },
+};
+
+static enum clove_err encode_rows(struct clove_jpeg_encoder *encoder, const struct clove_pixels *src,
+		int quality, enum clove_jpeg_chroma chroma)
+{
+	struct jpeg_compress_struct *cinfo = &encoder->cinfo;
+	size_t line = 4 * (size_t)src->width;
+
+	if (setjmp(encoder->errors.back)) {
+		jpeg_abort_compress(cinfo);
+		return encoder->is_full ? CLOVE_ERR_LIMIT : CLOVE_ERR_NOMEM;
 	}
-	jpeg_finish_compress(&cinfo);
-	jpeg_destroy_compress(&cinfo);
+	cinfo->image_width = (JDIMENSION)src->width;
+	cinfo->image_height = (JDIMENSION)src->height;
+	cinfo->input_components = src->format == CLOVE_FORMAT_RGB24 ? 3 : 4;
+	cinfo->in_color_space = src->format == CLOVE_FORMAT_RGB24 ? JCS_EXT_BGR : JCS_EXT_BGRX;
+	jpeg_set_defaults(cinfo);
+	cinfo->comp_info[0].h_samp_factor = thinning[chroma].h;
+	cinfo->comp_info[0].v_samp_factor = thinning[chroma].v;
+	jpeg_set_quality(cinfo, quality, TRUE);
+	jpeg_start_compress(cinfo, TRUE);
+	for (int32_t y = 0; y < src->height; y += ROWS) {
+		int32_t n = src->height - y < ROWS ? src->height - y : ROWS;
+		JSAMPROW rows[ROWS];
+
+		for (int32_t i = 0; i < n; i++) {
+			rows[i] = clove_pixels_row(src, y + i);
+			if (src->format == CLOVE_FORMAT_RGB16) {
+				uint8_t *to = encoder->lines + (size_t)i * line;
+
+				if (clove_pixels_convert_row(to, CLOVE_FORMAT_RGB32, rows[i],
+						src->format, src->width, NULL))
+					on_error((j_common_ptr)cinfo);
+				rows[i] = to;
+			}
+		}
+		jpeg_write_scanlines(cinfo, rows, (JDIMENSION)n);
+	}
+	jpeg_finish_compress(cinfo);
+	return CLOVE_OK;
+}
+
+enum clove_err clove_jpeg_encoder_run(struct clove_jpeg_encoder *encoder, uint8_t *dst, size_t capacity,
+		const struct clove_pixels *src, int quality, enum clove_jpeg_chroma chroma, size_t *size)
+{
+	size_t lines = src->format == CLOVE_FORMAT_RGB16 ? ROWS * 4 * (size_t)src->width : 0;
+	enum clove_err err = clove_pixels_check_size(src->width, src->height);
+
+	if (err)
+		return err;
+	if (src->format < CLOVE_FORMAT_RGB16 || src->format > CLOVE_FORMAT_RGBA
+			|| chroma > CLOVE_JPEG_420)
+		return CLOVE_ERR_UNSUPPORTED;
+	/* libjpeg takes it that a buffer has room, and 65500 is the most that it writes. */
+	if (!capacity || src->width > JPEG_MAX_DIMENSION || src->height > JPEG_MAX_DIMENSION)
+		return CLOVE_ERR_LIMIT;
+	if (lines > encoder->lines_size) {
+		uint8_t *grown = realloc(encoder->lines, lines);
+
+		if (!grown)
+			return CLOVE_ERR_NOMEM;
+		encoder->lines = grown;
+		encoder->lines_size = lines;
+	}
+	encoder->is_full = false;
+	encoder->dest.next_output_byte = dst;
+	encoder->dest.free_in_buffer = capacity;
+	err = encode_rows(encoder, src, quality < 1 ? 1 : quality > 100 ? 100 : quality, chroma);
+	if (!err)
+		*size = capacity - encoder->dest.free_in_buffer;
+	return err;
+}
+
+enum clove_err clove_jpeg_encoder_run_alpha(struct clove_jpeg_encoder *encoder, uint8_t *dst,
+		size_t capacity, const struct clove_pixels *src, int quality,
+		enum clove_jpeg_chroma chroma, uint32_t *jpeg_size, size_t *size)
+{
+	size_t colours, alpha;
+	enum clove_err err;
+
+	if (src->format != CLOVE_FORMAT_RGBA)
+		return CLOVE_ERR_UNSUPPORTED;
+	err = clove_jpeg_encoder_run(encoder, dst, capacity, src, quality, chroma, &colours);
+	if (!err && colours > UINT32_MAX)
+		err = CLOVE_ERR_LIMIT;
+	if (!err)
+		err = clove_lz_encode_alpha(dst + colours, capacity - colours, src, true, &alpha);
+	if (err)
+		return err;
+	*jpeg_size = (uint32_t)colours;
+	*size = colours + alpha;
 	return CLOVE_OK;
 }
 
 enum clove_err clove_jpeg_encode(uint8_t *dst, size_t capacity, const struct clove_pixels *src,
 		int quality, size_t *size)
 {
-	struct fixed_dest dest = { .is_full = false };
-	uint8_t *line = NULL;
-	enum clove_err err = clove_pixels_check_size(src->width, src->height);
+	struct clove_jpeg_encoder *encoder = clove_jpeg_encoder_new();
+	enum clove_err err = encoder ? clove_jpeg_encoder_run(encoder, dst, capacity, src, quality,
+			CLOVE_JPEG_420, size) : CLOVE_ERR_NOMEM;
 
-	if (err)
-		return err;
-	if (src->format < CLOVE_FORMAT_RGB16 || src->format > CLOVE_FORMAT_RGBA)
-		return CLOVE_ERR_UNSUPPORTED;
-	if (!capacity)  /* libjpeg takes it that a buffer has room */
-		return CLOVE_ERR_LIMIT;
-	if (src->format == CLOVE_FORMAT_RGB16) {
-		line = malloc(4 * (size_t)src->width);
-		if (!line)
-			return CLOVE_ERR_NOMEM;
-	}
-	dest.manager.next_output_byte = dst;
-	dest.manager.free_in_buffer = capacity;
-	dest.manager.init_destination = on_init;
-	dest.manager.empty_output_buffer = on_full;
-	dest.manager.term_destination = on_init;
-	err = encode_rows(&dest, src, quality < 1 ? 1 : quality > 100 ? 100 : quality, line);
-	free(line);
-	if (!err)
-		*size = capacity - dest.manager.free_in_buffer;
+	clove_jpeg_encoder_free(encoder);
 	return err;
 }

@@ -19,8 +19,28 @@ CLOVE_CHECKED enum clove_err clove_jpeg_alpha_decode(struct clove_bytes in, uint
 /* Bytes that no picture of this size exceeds; 0 if it cannot be encoded. */
 size_t clove_jpeg_bound(int32_t width, int32_t height);
 
-/* Encodes RGB16, RGB24, RGB32 or RGBA (without its alpha), quality 1 to 100, 4:2:0.
- * CLOVE_ERR_LIMIT if it does not fit in `capacity`. */
+/* How colours are thinned out: not, by two in a row, by two in a row and a column. */
+enum clove_jpeg_chroma { CLOVE_JPEG_444, CLOVE_JPEG_422, CLOVE_JPEG_420 };
+
+/* Keeps what libjpeg-turbo needs from one picture to the next; one thread at a time. */
+struct clove_jpeg_encoder;
+
+struct clove_jpeg_encoder *clove_jpeg_encoder_new(void);
+void clove_jpeg_encoder_free(struct clove_jpeg_encoder *encoder);
+
+/* Encodes RGB16, RGB24, RGB32 or RGBA (without its alpha), quality 1 to 100. The rows are read in place,
+ * whatever their stride. CLOVE_ERR_LIMIT if it does not fit in `capacity`. */
+CLOVE_CHECKED enum clove_err clove_jpeg_encoder_run(struct clove_jpeg_encoder *encoder, uint8_t *dst,
+		size_t capacity, const struct clove_pixels *src, int quality,
+		enum clove_jpeg_chroma chroma, size_t *size);
+
+/* JPEG_ALPHA's data of an RGBA picture: jpeg_size bytes are the JPEG, the rest of `size` the alpha, top row
+ * first (flags 1). No picture exceeds clove_jpeg_bound and clove_lz_bound for A8 together. */
+CLOVE_CHECKED enum clove_err clove_jpeg_encoder_run_alpha(struct clove_jpeg_encoder *encoder, uint8_t *dst,
+		size_t capacity, const struct clove_pixels *src, int quality,
+		enum clove_jpeg_chroma chroma, uint32_t *jpeg_size, size_t *size);
+
+/* clove_jpeg_encoder_run by an encoder of its own, 4:2:0. */
 CLOVE_CHECKED enum clove_err clove_jpeg_encode(uint8_t *dst, size_t capacity,
 		const struct clove_pixels *src, int quality, size_t *size);
 
