@@ -18,6 +18,7 @@ struct slot {
 struct clove_encoder {
 	struct clove_job_pool *pool;
 	struct slot slots[SLOTS];
+	unsigned int used;            /* of the slots */
 	unsigned int next;
 };
 
@@ -33,7 +34,13 @@ struct clove_encoder *clove_encoder_new(void)
 	}
 	for (unsigned int i = 0; i < SLOTS; i++)
 		encoder->slots[i].encoded.job.run = clove_image_encode;
+	clove_encoder_set_clients(encoder, 1);
 	return encoder;
+}
+
+void clove_encoder_set_clients(struct clove_encoder *encoder, unsigned int n)
+{
+	encoder->used = n > 1 ? SLOTS : CLOVE_PIECES_MOST;
 }
 
 void clove_encoder_free(struct clove_encoder *encoder)
@@ -70,7 +77,7 @@ static struct slot *find(struct clove_encoder *encoder, uint64_t drawings, const
 static struct slot *take(struct clove_encoder *encoder, struct clove_encoded *const *encoded, unsigned int n)
 {
 	for (;;) {
-		struct slot *slot = &encoder->slots[encoder->next++ % SLOTS];
+		struct slot *slot = &encoder->slots[encoder->next++ % encoder->used];
 		unsigned int i = 0;
 
 		while (i < n && encoded[i] != &slot->encoded)

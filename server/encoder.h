@@ -11,6 +11,9 @@ struct clove_encoder;
 struct clove_encoder *clove_encoder_new(void);
 void clove_encoder_free(struct clove_encoder *encoder);
 
+/* How many clients there are: with one, no more is kept than is being sent. */
+void clove_encoder_set_clients(struct clove_encoder *encoder, unsigned int n);
+
 /* How one client wants its images. */
 struct clove_encoding {
 	unsigned int codecs;

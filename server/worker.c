@@ -241,6 +241,15 @@ static void on_filled(void *opaque, const pixman_box32_t *box, uint32_t color,
 
 static const struct clove_paint_watch watch = { on_changed, on_copied, on_filled };
 
+static void count_displays(struct clove_worker *worker)
+{
+	unsigned int n = 0;
+
+	FOR_EACH_DISPLAY(worker, display)
+		n += display != NULL;
+	clove_encoder_set_clients(worker->screen.encoder, n);
+}
+
 static void tell_guest_caps(struct clove_worker *worker)
 {
 	uint8_t caps[GUEST_CAPS] = { 0 };
@@ -272,6 +281,7 @@ static void on_display_closed(void *opaque, struct clove_display *display,
 
 	clove_display_free(display);
 	worker->n_clients--;
+	count_displays(worker);
 	tell_guest_caps(worker);
 	tell_server(worker, (struct event){ .conn = conn });
 }
@@ -980,8 +990,10 @@ static void run_connect(void *home, void *carried)
 		clove_list_append(&worker->displays, &display->link);
 	else
 		clove_list_append(&worker->cursors, &cursor->link);
-	if (display)
+	if (display) {
+		count_displays(worker);
 		tell_guest_caps(worker);
+	}
 }
 
 void clove_worker_connect(struct clove_worker *worker, struct clove_connection *conn)

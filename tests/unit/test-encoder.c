@@ -180,6 +180,7 @@ START_TEST(test_images_are_made_once)
 	struct clove_encoded *first, *second;
 
 	paint(most);
+	clove_encoder_set_clients(encoder, 2);
 	clove_encoder_run(encoder, &surface, 1, &piece, 1, encoding, &first);
 	paint(photo);
 	clove_encoder_run(encoder, &surface, 1, &piece, 1, encoding, &second);
