@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "client-gtk/image-cache.h"
-#include "client-gtk/image-decode.h"
 #include "client-gtk/straight.h"
 #include "client-gtk/streams.h"
 #include "common/canvas/canvas.h"
@@ -365,6 +364,16 @@ static void rest(struct clove_display_channel *display)
 
 /* -- images -- */
 
+/* One that was decoded. */
+static void count_image(struct clove_display_channel *display, const struct clove_image *image)
+{
+	enum clove_codec codec = clove_codec_of(image->type);
+
+	display->counts.images++;
+	if (codec < CLOVE_CODECS)
+		display->counts.by_codec[codec]++;
+}
+
 static bool is_lossy_enough(const struct clove_picture *picture, uint8_t type)
 {
 	return type == CLOVE_IMAGE_TYPE_FROM_CACHE || !picture->is_lossy;
@@ -383,6 +392,7 @@ static enum clove_err get_picture(struct clove_display_channel *display, const s
 		if (!found || !is_lossy_enough(found, image->type))
 			return wait(display);
 		*picture = clove_picture_ref(found);
+		display->counts.by_codec[CLOVE_CODEC_CACHE]++;
 		return CLOVE_OK;
 	}
 
@@ -397,7 +407,7 @@ static enum clove_err get_picture(struct clove_display_channel *display, const s
 		return wait(display);
 	if (err)
 		return err;
-	display->counts.images++;
+	count_image(display, image);
 	if (image->flags & keep)
 		clove_image_cache_put(cache, image->id, *picture);
 	return CLOVE_OK;
@@ -615,7 +625,7 @@ static enum clove_err draw_straight(struct clove_display_channel *display,
 		display->counts.skipped++;
 		return err;
 	}
-	display->counts.images++;
+	count_image(display, copy->src);
 	display->counts.drawings++;
 	return CLOVE_OK;
 }
@@ -1027,5 +1037,10 @@ void clove_display_channel_count(const struct clove_display_channel *display,
 	counts->bytes_in = display->channel.bytes_in;
 	counts->bytes_out = display->channel.bytes_out;
 	counts->messages = display->channel.received_serial;
+	counts->at_us = clove_now_us();
+	if (primary(display)) {
+		counts->width = primary(display)->width;
+		counts->height = primary(display)->height;
+	}
 	clove_streams_count(display->streams, &counts->video);
 }

@@ -9,6 +9,7 @@
 
 #include <pixman.h>
 #include "client-gtk/opening.h"
+#include "client-gtk/image-decode.h"
 #include "client-gtk/pictures.h"
 #include "client-gtk/streams.h"
 #include "common/codec/pixels.h"
@@ -23,6 +24,9 @@ struct clove_display_counts {
 	uint64_t skipped;         /* drawing messages that could not be */
 	uint64_t frames;          /* turns of the loop in which pixels changed: calls of `changed` */
 	uint64_t images;          /* decoded */
+	uint64_t by_codec[CLOVE_CODECS]; /* images that were drawn */
+	int32_t width, height;    /* of the primary */
+	uint64_t at_us;           /* when this was so */
 	uint64_t decode_us, draw_us;
 	struct clove_streams_counts video;
 };

@@ -13,6 +13,7 @@ static const char *const names[CLOVE_HOTKEYS] = {
 	[CLOVE_HOTKEY_ZOOM_OUT]          = "zoom-out",
 	[CLOVE_HOTKEY_ZOOM_RESET]        = "zoom-reset",
 	[CLOVE_HOTKEY_SECURE_ATTENTION]  = "secure-attention",
+	[CLOVE_HOTKEY_STATISTICS]        = "statistics",
 };
 
 static const struct {
@@ -122,6 +123,7 @@ void clove_hotkeys_defaults(struct clove_hotkeys *hotkeys)
 {
 	*hotkeys = (struct clove_hotkeys){ .of = {
 		[CLOVE_HOTKEY_TOGGLE_FULLSCREEN] = { GDK_KEY_F11, GDK_SHIFT_MASK },
+		[CLOVE_HOTKEY_STATISTICS] = { GDK_KEY_F12, GDK_CONTROL_MASK | GDK_SHIFT_MASK },
 	} };
 }
 

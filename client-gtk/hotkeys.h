@@ -14,6 +14,7 @@ enum clove_hotkey_action {
 	CLOVE_HOTKEY_ZOOM_OUT,
 	CLOVE_HOTKEY_ZOOM_RESET,
 	CLOVE_HOTKEY_SECURE_ATTENTION,
+	CLOVE_HOTKEY_STATISTICS,
 	CLOVE_HOTKEYS
 };
 
@@ -26,7 +27,7 @@ struct clove_hotkeys {
 	struct clove_hotkey of[CLOVE_HOTKEYS];
 };
 
-/* Full screen is Shift+F11; the chord that releases the keyboard is Ctrl_L+Alt_L, and no hotkey. */
+/* Full screen is Shift+F11, statistics Ctrl+Shift+F12; the chord that releases the keyboard is Ctrl_L+Alt_L, and no hotkey. */
 void clove_hotkeys_defaults(struct clove_hotkeys *hotkeys);
 
 /* "ctrl+alt+end". CLOVE_ERR_VALUE switches the hotkey off. */

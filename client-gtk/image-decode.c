@@ -11,6 +11,37 @@
 #include "common/codec/quic.h"
 #include "common/protocol/enums.h"
 
+/* -- names -- */
+
+static const struct {
+	const char *name;
+	uint8_t types[2];
+} codecs[CLOVE_CODECS] = {
+	[CLOVE_CODEC_RAW] =        { "raw", { CLOVE_IMAGE_TYPE_BITMAP, CLOVE_IMAGE_TYPE_BITMAP } },
+	[CLOVE_CODEC_QUIC] =       { "QUIC", { CLOVE_IMAGE_TYPE_QUIC, CLOVE_IMAGE_TYPE_QUIC } },
+	[CLOVE_CODEC_LZ] =         { "LZ", { CLOVE_IMAGE_TYPE_LZ_RGB, CLOVE_IMAGE_TYPE_LZ_PLT } },
+	[CLOVE_CODEC_GLZ] =        { "GLZ", { CLOVE_IMAGE_TYPE_GLZ_RGB, CLOVE_IMAGE_TYPE_GLZ_RGB } },
+	[CLOVE_CODEC_ZLIB_GLZ] =   { "ZLIB-GLZ", { CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB, CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB } },
+	[CLOVE_CODEC_LZ4] =        { "LZ4", { CLOVE_IMAGE_TYPE_LZ4, CLOVE_IMAGE_TYPE_LZ4 } },
+	[CLOVE_CODEC_JPEG] =       { "JPEG", { CLOVE_IMAGE_TYPE_JPEG, CLOVE_IMAGE_TYPE_JPEG } },
+	[CLOVE_CODEC_JPEG_ALPHA] = { "JPEG-ALPHA", { CLOVE_IMAGE_TYPE_JPEG_ALPHA, CLOVE_IMAGE_TYPE_JPEG_ALPHA } },
+	[CLOVE_CODEC_CACHE] =      { "cache", { CLOVE_IMAGE_TYPE_FROM_CACHE, CLOVE_IMAGE_TYPE_FROM_CACHE_LOSSLESS } },
+};
+
+const char *clove_codec_name(enum clove_codec codec)
+{
+	return codecs[codec].name;
+}
+
+enum clove_codec clove_codec_of(uint8_t type)
+{
+	enum clove_codec codec = 0;
+
+	while (codec < CLOVE_CODECS && codecs[codec].types[0] != type && codecs[codec].types[1] != type)
+		codec++;
+	return codec;
+}
+
 /* -- palettes -- */
 
 void clove_palettes_clear(struct clove_palettes *palettes)

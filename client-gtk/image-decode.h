@@ -22,6 +22,16 @@ void clove_palettes_fini(struct clove_palettes *palettes);
 void clove_palettes_clear(struct clove_palettes *palettes);
 void clove_palettes_remove(struct clove_palettes *palettes, uint64_t unique);
 
+/* What statistics tell apart. */
+enum clove_codec {
+	CLOVE_CODEC_RAW, CLOVE_CODEC_QUIC, CLOVE_CODEC_LZ, CLOVE_CODEC_GLZ, CLOVE_CODEC_ZLIB_GLZ,
+	CLOVE_CODEC_LZ4, CLOVE_CODEC_JPEG, CLOVE_CODEC_JPEG_ALPHA, CLOVE_CODEC_CACHE, CLOVE_CODECS
+};
+
+const char *clove_codec_name(enum clove_codec codec);
+/* Of an image's type; CLOVE_CODECS if it has none. */
+enum clove_codec clove_codec_of(uint8_t type);
+
 /* Pixels in all that one image may have. */
 #define CLOVE_IMAGE_PIXELS_MAX ((int64_t)1 << 26)
 

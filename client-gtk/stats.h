@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stats.h - figures of a run, a line of JSON every second: bytes, frames, decoding, key to pixel. */
+/* stats.h - figures of a run: a line of JSON every second, and the lines that are laid over a picture. */
 #ifndef CLOVE_CLIENT_GTK_STATS_H
 #define CLOVE_CLIENT_GTK_STATS_H
 
@@ -30,8 +30,18 @@ void clove_stats_key(struct clove_stats *stats, uint64_t now_us);
 void clove_stats_changed(struct clove_stats *stats);
 void clove_stats_painted(struct clove_stats *stats, uint64_t now_us);
 
-/* One line; `counts` of all channels since the beginning of the session. */
+struct clove_stats_display {
+	uint8_t id;
+	struct clove_display_counts counts;
+};
+
+/* One line; `counts` of all channels since the beginning of the session, and of its displays. */
 void clove_stats_write(struct clove_stats *stats, uint64_t now_us, bool is_connected,
-		const struct clove_display_counts *counts);
+		const struct clove_display_counts *counts, const struct clove_stats_display *displays,
+		unsigned int n_displays);
+
+/* For people: what display `number` did between two counts. To be freed by g_free. */
+char *clove_stats_text(unsigned int number, const struct clove_display_counts *before,
+		const struct clove_display_counts *now);
 
 #endif

@@ -27,6 +27,8 @@ struct shown {
 	uint8_t display;
 	unsigned int head;
 	bool has_head;
+	bool has_statistics;
+	struct clove_display_counts counts; /* at the last second */
 };
 
 struct clove_viewer {
@@ -41,7 +43,7 @@ struct clove_viewer {
 	char *target, *name;            /* as typed into the dialog; the guest's */
 	struct clove_reconnect reconnect;
 	struct clove_connector *look;
-	guint retry_source, wait_source, stats_source, dark_source, signals[3];
+	guint retry_source, wait_source, stats_source, overlay_source, dark_source, signals[3];
 	enum clove_exit code;
 	bool is_over;
 	bool is_lost;                   /* there was a session, and its last picture is shown */
@@ -278,7 +280,59 @@ static void window_painted(void *opaque, struct clove_window *window)
 	clove_stats_painted(&viewer->stats, clove_now_us());
 }
 
+static void show_statistics(struct clove_viewer *viewer, struct shown *shown)
+{
+	const struct clove_session_display *display = shown->has_head ?
+			clove_session_display(viewer->session, shown->display) : NULL;
+	struct clove_display_counts now = { 0 };
+	char *text;
+
+	if (!display) {
+		clove_window_set_statistics(shown->window, "no display");
+		shown->counts = now;
+		return;
+	}
+	clove_display_count(display->channel, &now);
+	text = clove_stats_text(shown->display + 1u, &shown->counts, &now);
+	if (now.at_us != shown->counts.at_us)  /* else they have not come yet */
+		clove_window_set_statistics(shown->window, text);
+	shown->counts = now;
+	g_free(text);
+}
+
+static gboolean on_overlay(gpointer data)
+{
+	struct clove_viewer *viewer = data;
+
+	for (unsigned int i = 0; i < viewer->n_shown; i++)
+		if (viewer->shown[i].has_statistics)
+			show_statistics(viewer, &viewer->shown[i]);
+	return G_SOURCE_CONTINUE;
+}
+
+static void window_statistics(void *opaque, struct clove_window *window, bool is_wanted)
+{
+	struct clove_viewer *viewer = opaque;
+	struct shown *shown = shown_in(viewer, window);
+	bool is_any = false;
+
+	if (!shown)
+		return;
+	shown->has_statistics = is_wanted;
+	if (is_wanted)
+		show_statistics(viewer, shown);
+	for (unsigned int i = 0; i < viewer->n_shown; i++)
+		is_any = is_any || viewer->shown[i].has_statistics;
+	if (is_any && !viewer->overlay_source)
+		viewer->overlay_source = g_timeout_add_seconds(1, on_overlay, viewer);
+	if (!is_any && viewer->overlay_source) {
+		g_source_remove(viewer->overlay_source);
+		viewer->overlay_source = 0;
+	}
+}
+
 static const struct clove_window_events window_events = {
+	.statistics = window_statistics,
 	.close = window_close,
 	.send_keys = window_send_keys,
 	.release = window_release,
@@ -813,11 +867,21 @@ static gboolean no_picture(gpointer data)
 
 static void write_stats(struct clove_viewer *viewer)
 {
+	struct clove_stats_display displays[CLOVE_SESSION_DISPLAYS];
 	struct clove_display_counts counts;
+	unsigned int n = 0;
 
 	clove_session_count(viewer->session, &counts);
+	for (unsigned int id = 0; id < CLOVE_SESSION_DISPLAYS; id++) {
+		const struct clove_session_display *display = clove_session_display(viewer->session, id);
+
+		if (!display)
+			continue;
+		displays[n].id = (uint8_t)id;
+		clove_display_count(display->channel, &displays[n++].counts);
+	}
 	clove_stats_write(&viewer->stats, clove_now_us(), clove_session_is_connected(viewer->session),
-			&counts);
+			&counts, displays, n);
 }
 
 static gboolean on_stats(gpointer data)
@@ -831,7 +895,7 @@ static gboolean on_stats(gpointer data)
 static void fini(struct clove_viewer *viewer)
 {
 	guint sources[] = { viewer->retry_source, viewer->wait_source, viewer->stats_source,
-		viewer->dark_source,
+		viewer->overlay_source, viewer->dark_source,
 		viewer->signals[0], viewer->signals[1], viewer->signals[2] };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(sources); i++)

@@ -18,13 +18,16 @@ static const char css[] =
 	".clove-status { padding: 48px; }"
 	".clove-status .title { font-size: 140%; font-weight: bold; }"
 	".clove-bar { padding: 4px 8px; border-radius: 0 0 8px 8px;"
-	"  background-color: alpha(@theme_bg_color, 0.96); border: 1px solid @borders; border-top: none; }";
+	"  background-color: alpha(@theme_bg_color, 0.96); border: 1px solid @borders; border-top: none; }"
+	".clove-statistics { margin: 8px; padding: 6px 10px; border-radius: 6px; font-family: monospace;"
+	"  color: white; background-color: rgba(0, 0, 0, 0.75); }";
 
 struct clove_window {
 	const struct clove_settings *settings;
 	const struct clove_window_events *events;
 	void *opaque;
 	GtkWidget *window, *header, *stack, *bar, *bar_title, *banner, *banner_text, *banner_button, *banner_close;
+	GtkWidget *statistics;
 	GtkWidget *status_text, *status_detail, *spinner;
 	GSimpleActionGroup *actions;
 	struct clove_display_widget *view;
@@ -252,6 +255,16 @@ static void toggle_scale(GSimpleAction *action, GVariant *value, gpointer data)
 	clove_display_widget_set_scaled(window->view, g_variant_get_boolean(value));
 }
 
+static void toggle_statistics(GSimpleAction *action, GVariant *value, gpointer data)
+{
+	struct clove_window *window = data;
+
+	g_simple_action_set_state(action, value);
+	gtk_label_set_text(GTK_LABEL(window->statistics), "…");
+	gtk_widget_set_visible(window->statistics, g_variant_get_boolean(value));
+	window->events->statistics(window->opaque, window, g_variant_get_boolean(value));
+}
+
 static void screenshot(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
 	struct clove_window *window = data;
@@ -296,6 +309,7 @@ static const GActionEntry entries[] = {
 	{ "zoom-out", zoom_out, NULL, NULL, NULL, { 0 } },
 	{ "zoom-reset", zoom_reset, NULL, NULL, NULL, { 0 } },
 	{ "scale", NULL, NULL, "true", toggle_scale, { 0 } },
+	{ "statistics", NULL, NULL, "false", toggle_statistics, { 0 } },
 	{ "screenshot", screenshot, NULL, NULL, NULL, { 0 } },
 	{ "release", release, NULL, NULL, NULL, { 0 } },
 	{ "close", close_window, NULL, NULL, NULL, { 0 } },
@@ -312,6 +326,8 @@ void clove_window_hotkey(struct clove_window *window, enum clove_hotkey_action a
 		set_zoom(window, window->zoom - ZOOM_STEP);
 	else if (action == CLOVE_HOTKEY_ZOOM_RESET)
 		set_zoom(window, 100);
+	else if (action == CLOVE_HOTKEY_STATISTICS)
+		g_action_group_activate_action(G_ACTION_GROUP(window->actions), "statistics", NULL);
 }
 
 /* A menu shows the hotkey that does the same. */
@@ -342,6 +358,7 @@ static GMenuModel *main_menu(const struct clove_window *window)
 	append_item(view, window, "Zoom _Out", "win.zoom-out", CLOVE_HOTKEY_ZOOM_OUT);
 	append_item(view, window, "_Normal Size", "win.zoom-reset", CLOVE_HOTKEY_ZOOM_RESET);
 	g_menu_append(picture, "Save S_creenshot…", "win.screenshot");
+	append_item(picture, window, "S_tatistics", "win.statistics", CLOVE_HOTKEY_STATISTICS);
 	g_menu_append(program, "_About Clove Viewer", "win.about");
 	g_menu_append(program, "_Close", "win.close");
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(view));
@@ -469,6 +486,19 @@ static GtkWidget *banner_new(struct clove_window *window)
 	gtk_info_bar_add_action_widget(GTK_INFO_BAR(bar), window->banner_close, GTK_RESPONSE_CLOSE);
 	gtk_widget_set_valign(bar, GTK_ALIGN_START);
 	return hidden(bar);
+}
+
+/* Clicks go through it to the guest. */
+static GtkWidget *statistics_new(void)
+{
+	GtkWidget *label = gtk_label_new(NULL);
+
+	gtk_style_context_add_class(gtk_widget_get_style_context(label), "clove-statistics");
+	atk_object_set_name(gtk_widget_get_accessible(label), "Statistics");
+	gtk_label_set_xalign(GTK_LABEL(label), 0);
+	gtk_widget_set_halign(label, GTK_ALIGN_START);
+	gtk_widget_set_valign(label, GTK_ALIGN_START);
+	return hidden(label);
 }
 
 static GtkWidget *status_new(struct clove_window *window)
@@ -608,6 +638,11 @@ void clove_window_set_banner(struct clove_window *window, const char *text, cons
 		window->banner_timer = g_timeout_add_seconds(BANNER_SECONDS, banner_over, window);
 }
 
+void clove_window_set_statistics(struct clove_window *window, const char *text)
+{
+	gtk_label_set_text(GTK_LABEL(window->statistics), text);
+}
+
 /* -- birth and death -- */
 
 static void load_style(void)
@@ -647,6 +682,9 @@ struct clove_window *clove_window_new(const struct clove_settings *settings,
 	window->bar = bar_new(window);
 	window->banner = banner_new(window);
 	gtk_container_add(GTK_CONTAINER(overlay), clove_display_widget_area(window->view));
+	window->statistics = statistics_new();
+	gtk_overlay_add_overlay(GTK_OVERLAY(overlay), window->statistics);
+	gtk_overlay_set_overlay_pass_through(GTK_OVERLAY(overlay), window->statistics, TRUE);
 	gtk_overlay_add_overlay(GTK_OVERLAY(overlay), window->banner);
 	gtk_overlay_add_overlay(GTK_OVERLAY(overlay), window->bar);
 	window->stack = gtk_stack_new();

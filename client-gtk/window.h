@@ -19,6 +19,8 @@ struct clove_window_events {
 	/* The banner's button. */
 	void (*banner)(void *opaque, struct clove_window *window);
 	void (*painted)(void *opaque, struct clove_window *window);
+	/* Statistics are wanted over the picture, or no more. */
+	void (*statistics)(void *opaque, struct clove_window *window, bool is_wanted);
 };
 
 struct clove_window *clove_window_new(const struct clove_settings *settings,
@@ -38,6 +40,9 @@ void clove_window_show_picture(struct clove_window *window);
 
 /* Over the picture, with a button (NULL: it goes by itself after a while). NULL text: none. */
 void clove_window_set_banner(struct clove_window *window, const char *text, const char *button);
+
+/* What is laid over the picture while statistics are wanted. */
+void clove_window_set_statistics(struct clove_window *window, const char *text);
 
 void clove_window_hotkey(struct clove_window *window, enum clove_hotkey_action action);
 /* The pointer is there, over the picture. */

@@ -46,9 +46,16 @@ static void on_other(void *opaque, struct clove_window *window)
 	(void)window;
 }
 
+static void on_statistics(void *opaque, struct clove_window *window, bool is_wanted)
+{
+	(void)opaque;
+	clove_window_set_statistics(window, "text");
+	g_string_append(done, is_wanted ? "statistics " : "no-statistics ");
+}
+
 static const struct clove_window_events events = {
 	.close = on_close, .send_keys = on_send_keys, .release = on_release, .screenshot = on_screenshot,
-	.banner = on_other, .painted = on_other,
+	.banner = on_other, .painted = on_other, .statistics = on_statistics,
 };
 
 static unsigned int n_controls;
@@ -150,7 +157,37 @@ START_TEST(test_window_menus_do_what_they_say)
 	find_menus(header, gtk_widget_get_action_group(GTK_WIDGET(clove_window_gtk(window)), "win"));
 	ck_assert_str_eq(done->str, "29+56+111 29+56+14 29+56+59 29+56+60 29+56+61 29+56+62 29+56+63 "
 			"29+56+64 29+56+65 29+56+66 29+56+67 29+56+68 29+56+87 29+56+88 99 125 42+87 release "
-			"screenshot ");
+			"screenshot statistics ");
+	window_free(window);
+}
+END_TEST
+
+static void find_statistics(GtkWidget *widget, gpointer found)
+{
+	const char *name = atk_object_get_name(gtk_widget_get_accessible(widget));
+
+	if (GTK_IS_LABEL(widget) && !g_strcmp0(name, "Statistics"))
+		*(GtkWidget **)found = widget;
+	if (GTK_IS_CONTAINER(widget))
+		gtk_container_forall(GTK_CONTAINER(widget), find_statistics, found);
+}
+
+START_TEST(test_window_lays_statistics_over_the_picture)
+{
+	struct clove_settings settings = { .zoom = 100 };
+	struct clove_window *window = window_new(&settings);
+	GtkWidget *label = NULL;
+
+	find_statistics(GTK_WIDGET(clove_window_gtk(window)), &label);
+	ck_assert_ptr_nonnull(label);
+	ck_assert(!gtk_widget_get_visible(label));
+	clove_window_hotkey(window, CLOVE_HOTKEY_STATISTICS);
+	ck_assert_str_eq(done->str, "statistics ");
+	ck_assert(gtk_widget_get_visible(label));
+	ck_assert_str_eq(gtk_label_get_text(GTK_LABEL(label)), "text");
+	clove_window_hotkey(window, CLOVE_HOTKEY_STATISTICS);
+	ck_assert_str_eq(done->str, "statistics no-statistics ");
+	ck_assert(!gtk_widget_get_visible(label));
 	window_free(window);
 }
 END_TEST
@@ -170,6 +207,7 @@ int main(int argc, char **argv)
 	srunner_set_fork_status(runner, CK_NOFORK); /* a display cannot be shared */
 	tcase_add_test(tcase, test_window_names_every_control);
 	tcase_add_test(tcase, test_window_menus_do_what_they_say);
+	tcase_add_test(tcase, test_window_lays_statistics_over_the_picture);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
