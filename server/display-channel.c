@@ -215,8 +215,11 @@ static struct clove_encoding encoding_for(const struct clove_display *display)
 		compression = display->preferred_compression;
 	encoding.codecs = clove_codecs_for(compression, clove_caps_has(&display->channel.peer_caps,
 			CLOVE_DISPLAY_CAP_LZ4_COMPRESSION), display->channel.stream->is_unix);
-	if (encoding.codecs && !display->is_resting &&
-			(screen->jpeg == 2 || (screen->jpeg == 1 && rate && rate < SLOW_LINE)))
+	bool is_slow = rate && rate < SLOW_LINE;
+
+	if (encoding.codecs & CLOVE_CODEC_PALETTE && is_slow)
+		encoding.codecs |= CLOVE_CODEC_LZ_PLT;
+	if (encoding.codecs && !display->is_resting && (screen->jpeg == 2 || (screen->jpeg == 1 && is_slow)))
 		encoding.codecs |= CLOVE_CODEC_JPEG;
 	return encoding;
 }

@@ -23,6 +23,7 @@ enum {
 	SIZED_HEAD = 4,               /* data_size */
 	PALETTE_HEAD = 9,             /* LZ_PLT: flags, data_size, palette */
 	COLORS_MOST = 256, SLOTS = 1024,
+	SMALL = 1024,                 /* pixels of which indices are worth making anywhere */
 	PALETTE_MOST = 10 + 4 * COLORS_MOST,
 	WORTH_ENCODING = 54,          /* bytes; below, the codec's head eats what it saves */
 	BITS_WORTH_SENDING = 128,     /* bytes of packed indices that LZ hardly makes fewer */
@@ -137,7 +138,7 @@ static enum clove_err view_of(struct clove_encoded *e, struct clove_pixels *view
 
 struct colors {
 	uint32_t color[COLORS_MOST];
-	unsigned int count;
+	unsigned int count, most;
 	struct { uint32_t color; uint16_t index; bool is_used; } slots[SLOTS];
 };
 
@@ -148,7 +149,7 @@ static int index_of(struct colors *colors, uint32_t color)
 	while (colors->slots[i].is_used && colors->slots[i].color != color)
 		i = (i + 1) % SLOTS;
 	if (!colors->slots[i].is_used) {
-		if (colors->count == COLORS_MOST)
+		if (colors->count == colors->most)
 			return -1;
 		colors->slots[i].is_used = true;
 		colors->slots[i].color = color;
@@ -227,6 +228,8 @@ static bool encode_few(struct clove_encoded *e, const struct clove_pixels *view,
 	size_t size;
 	uint8_t *body = p + HEAD + DESCRIPTOR, *indices;
 
+	/* Otherwise only whether it is all one colour. */
+	colors.most = e->codecs & CLOVE_CODEC_LZ_PLT || raw <= 4 * SMALL ? COLORS_MOST : 1;
 	clove_buf_clear(&e->indices);
 	indices = clove_buf_reserve(&e->indices, (size_t)view->width * (size_t)view->height);
 	if (!indices || !index_pixels(view, &colors, indices))

@@ -55,7 +55,8 @@ static bool show_it(struct shown *shown, const struct clove_encoded *e)
 	return show(shown, e->is_fill ? 302 : 304, e->body.data, e->body.len);
 }
 
-enum { AUTO = CLOVE_CODEC_LZ | CLOVE_CODEC_PALETTE | CLOVE_CODEC_QUIC, IS_FILL = 256 };
+enum { AUTO = CLOVE_CODEC_LZ | CLOVE_CODEC_PALETTE | CLOVE_CODEC_QUIC,
+	SLOW = AUTO | CLOVE_CODEC_LZ_PLT, IS_FILL = 256 };
 
 static const struct {
 	const char *what;
@@ -68,10 +69,13 @@ static const struct {
 	{ "flat, raw only", flat, { 3, 5, 200, 150 }, 0, CLOVE_IMAGE_TYPE_BITMAP },
 	{ "a glyph of two colours", two, { 16, 16, 32, 32 }, AUTO, CLOVE_IMAGE_TYPE_BITMAP },
 	{ "an odd glyph of two colours", two, { 17, 16, 28, 31 }, AUTO, CLOVE_IMAGE_TYPE_BITMAP },
-	{ "text of two colours", two, { 0, 0, W, H }, AUTO, CLOVE_IMAGE_TYPE_LZ_PLT },
+	{ "text of two colours", two, { 0, 0, W, H }, AUTO, CLOVE_IMAGE_TYPE_LZ_RGB },
+	{ "the same for a slow line", two, { 0, 0, W, H }, SLOW, CLOVE_IMAGE_TYPE_LZ_PLT },
+	{ "flat for a slow line", flat, { 0, 0, W, H }, SLOW, IS_FILL },
 	{ "a glyph of sixteen", sixteen, { 16, 16, 31, 32 }, AUTO, CLOVE_IMAGE_TYPE_BITMAP },
-	{ "text of sixteen", sixteen, { 1, 0, W, H }, AUTO, CLOVE_IMAGE_TYPE_LZ_PLT },
-	{ "text of two hundred", many, { 0, 1, W, H }, AUTO, CLOVE_IMAGE_TYPE_LZ_PLT },
+	{ "text of sixteen", sixteen, { 1, 0, W, H }, SLOW, CLOVE_IMAGE_TYPE_LZ_PLT },
+	{ "text of two hundred", many, { 0, 1, W, H }, SLOW, CLOVE_IMAGE_TYPE_LZ_PLT },
+	{ "text of more for a slow line", most, { 0, 0, W, H }, SLOW, CLOVE_IMAGE_TYPE_LZ_RGB },
 	{ "text of more", most, { 0, 0, W, H }, AUTO, CLOVE_IMAGE_TYPE_LZ_RGB },
 	{ "a photo", photo, { 0, 0, W, H }, AUTO, CLOVE_IMAGE_TYPE_QUIC },
 	{ "a photo by LZ4 or raw", photo, { 0, 0, W, H }, CLOVE_CODEC_LZ4, -1 },
