@@ -8,6 +8,8 @@
  *                                               (many small updates), report fps
  *   fbpat -v [-n N] [-d DEV]                    a film of N frames, 25 a second, in 96
  *                                               rows across the middle
+ *   fbpat -f [-n N] [-d DEV]                    the same of 480x320 pixels, in which nothing
+ *                                               merely moves
  * KIND: mix (default), bars, ramp, noise, check, text, solid
  */
 #include <fcntl.h>
@@ -54,6 +56,20 @@ static uint32_t text(uint32_t x, uint32_t y, uint32_t seed)
 	return (g >> (b % 31) & 1) ? 0xe0e0c0 : 0x102030;
 }
 
+/* Soft, and at each time another picture. */
+static uint32_t wave(uint32_t v)
+{
+	v &= 255;
+	return v < 128 ? v * 2 : 511 - v * 2;
+}
+
+static uint32_t plasma(uint32_t x, uint32_t y, uint32_t t)
+{
+	uint32_t a = wave(x + 3 * t) + wave(y * 2 + 5 * t), b = wave((x * y >> 7) + 4 * t);
+
+	return (a / 2) << 16 | (wave(a / 4 + b) & 255) << 8 | ((a + b) / 3 & 255);
+}
+
 static uint32_t pixel(const char *k, uint32_t x, uint32_t y, uint32_t w, uint32_t h, uint32_t s)
 {
 	if (!strcmp(k, "bars"))
@@ -87,12 +103,12 @@ int main(int argc, char **argv)
 {
 	const char *kind = "mix", *dev = "/dev/fb0";
 	uint32_t seed = 1, w = 0, h = 0, x, y, sum = 2166136261u;
-	int c, ppm = 0, move = 0, film = 0, n = 200, fd, tty;
+	int c, ppm = 0, move = 0, film = 0, soft = 0, n = 200, fd, tty;
 	struct fb_var_screeninfo v;
 	struct fb_fix_screeninfo f;
 	unsigned char *frame, *row;
 
-	while ((c = getopt(argc, argv, "k:s:d:n:pmv")) != -1)
+	while ((c = getopt(argc, argv, "k:s:d:n:pmvf")) != -1)
 		switch (c) {
 		case 'k': kind = optarg; break;
 		case 's': seed = strtoul(optarg, 0, 0); break;
@@ -101,6 +117,7 @@ int main(int argc, char **argv)
 		case 'p': ppm = 1; break;
 		case 'm': move = 1; break;
 		case 'v': film = 1; break;
+		case 'f': soft = 1; break;
 		default: return 2;
 		}
 	if (ppm) {
@@ -167,7 +184,23 @@ int main(int argc, char **argv)
 			return 1;
 		nanosleep(&rest, NULL);
 	}
-	if (film)
+	while (soft && n-- > 0 && v.bits_per_pixel == 32 && w >= 480 && h >= 320) {
+		struct timespec rest = { 0, 30000000 };
+		uint32_t left = (w - 480) / 2, top = (h - 320) / 2;
+
+		for (y = 0; y < 320; y++) {
+			row = frame + (size_t)y * f.line_length;
+			for (x = 0; x < 480; x++) {
+				uint32_t p = plasma(x, y, (uint32_t)n);
+
+				memcpy(row + x * 4, &p, 4);
+			}
+			if (pwrite(fd, row, 480 * 4, (off_t)(top + y) * f.line_length + left * 4) < 0)
+				return 1;
+		}
+		nanosleep(&rest, NULL);
+	}
+	if (film || soft)
 		return 0;
 	for (y = 0; y < h; y++) {
 		row = frame + (size_t)y * f.line_length;

@@ -27,6 +27,8 @@ stock.sh qxl glz
 stock.sh qxl lz
 stock.sh qxl off
 stock.sh qxl jpeg
+streams.sh qxl
+streams.sh std
 video.sh qxl
 video.sh std
 access.sh
