@@ -13,7 +13,7 @@ enum {
 	TILE = 32,
 	FRAME_MS = 12,                /* changes so close together are one picture's: columns, strips */
 	GAP_MS = 260,                 /* a video shows another picture before that */
-	HOT_STREAK = 4, STREAK_MOST = 200,
+	HOT_STREAK = 3, STREAK_MOST = 200,
 	START_FRAMES = 3,             /* of a hot patch in one place */
 	SIDE_LEAST = 64, AREA_LEAST = 96 * 96,
 	FILL_LEAST = 55,              /* percent of its box that a patch has */

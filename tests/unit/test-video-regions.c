@@ -269,10 +269,10 @@ START_TEST(test_video_regions_finds_videos_only)
 }
 END_TEST
 
-/* Four frames until it is hot, three more to see that it stays. */
+/* Three frames until it is hot, three more to see that it stays. */
 START_TEST(test_video_regions_come_soon_with_the_right_box)
 {
-	for (int n = 0; n < 9; n++, now += 33)
+	for (int n = 0; n < 7; n++, now += 33)
 		video(n);
 	ck_box(&only()->box, 100, 50, 740, 410);
 	ck_assert_uint_le(only()->interval_ms, 40);
