@@ -17,6 +17,8 @@
 #include "server/cursor-channel.h"
 #include "server/display-channel.h"
 #include "server/paint.h"
+#include "server/record.h"
+#include "server/recording.h"
 #include "server/worker-requests.h"
 
 enum {
@@ -63,6 +65,7 @@ struct clove_worker {
 	struct clove_memslots memslots;
 	struct clove_surfaces surfaces;
 	struct clove_batch batch;         /* taken from the ring and being run */
+	struct clove_record *record;      /* or NULL */
 	struct clove_paint paint;
 	struct clove_screen screen;
 	struct clove_pointer pointer;
@@ -453,6 +456,13 @@ static struct clove_qxl_source source_of(struct clove_worker *worker, const stru
 			ext->flags & FLAG_COMPAT, (ext->flags & FLAG_COMPAT_16BPP) != 0 };
 }
 
+static void record(struct clove_worker *worker, const struct QXLCommandExt *ext)
+{
+	struct clove_qxl_source source = source_of(worker, ext);
+
+	clove_record_command(worker->record, &source, ext->cmd.type, ext->cmd.data);
+}
+
 static void run_command(struct clove_worker *worker, const struct QXLCommandExt *ext)
 {
 	struct clove_qxl_source source = source_of(worker, ext);
@@ -523,7 +533,7 @@ static bool fill_batch(struct clove_worker *worker)
 	memset(batch->commands, 0, sizeof batch->commands);
 	while (batch->n < CLOVE_BATCH_MOST &&
 			worker->qif->get_command(worker->qxl, &batch->commands[batch->n]))
-		batch->n++;
+		record(worker, &batch->commands[batch->n++]);
 	clove_batch_hide(batch, &worker->memslots);
 	return batch->n > 0;
 }
@@ -557,6 +567,7 @@ static unsigned int read_rings(struct clove_worker *worker, unsigned int most, b
 		memset(&ext, 0, sizeof ext);
 		if (!worker->qif->get_cursor_command(worker->qxl, &ext))
 			break;
+		record(worker, &ext);
 		run_cursor(worker, &ext);
 	}
 	while (fill_batch(worker)) {
@@ -619,6 +630,7 @@ static void on_rest(void *opaque)
 static void update_area(struct clove_worker *worker, struct clove_request *request)
 {
 	drain(worker);
+	clove_record_request(worker->record, CLOVE_RECORDING_UPDATE);
 
 	struct clove_surface *surface = find_surface(worker, request->id);
 	const struct QXLRect *area = &request->update.area;
@@ -694,6 +706,7 @@ static void create_primary(struct clove_worker *worker, struct clove_request *re
 		clove_log_limited(WARN, "worker", "a second primary surface (%u); ignored", request->id);
 		return;
 	}
+	clove_record_primary(worker->record, &worker->memslots, &info, create->mouse_mode != 0);
 	struct clove_surface *surface = add_surface(worker, 0, &info);
 
 	if (!surface)
@@ -719,6 +732,7 @@ static void destroy_primary(struct clove_worker *worker, struct clove_request *r
 		return;
 	}
 	drain(worker);
+	clove_record_request(worker->record, CLOVE_RECORDING_DESTROY_PRIMARY);
 	drop_primary(worker);
 }
 
@@ -738,6 +752,7 @@ static void destroy_surfaces(struct clove_worker *worker, struct clove_request *
 {
 	(void)request;
 	drain(worker);
+	clove_record_request(worker->record, CLOVE_RECORDING_DESTROY_SURFACES);
 	drop_primary(worker);
 	for (uint32_t id = 1; id < worker->surfaces.count; id++)
 		drop_surface(worker, id);
@@ -1114,6 +1129,7 @@ static bool start_thread(struct clove_worker *worker)
 
 static void free_worker(struct clove_worker *worker)
 {
+	clove_record_close(worker->record);
 	release_held(worker, true);
 	for (uint32_t id = 0; id < worker->surfaces.count; id++)
 		clove_surface_free(worker->surfaces.by_id[id]);
@@ -1143,6 +1159,7 @@ static bool set_up(struct clove_worker *worker)
 
 	worker->qif->get_init_info(worker->qxl, &info);
 	worker->ram_hint = info.qxl_ram_size;
+	worker->record = clove_record_open(worker->qxl->id);
 	enum clove_err err = clove_memslots_init(&worker->memslots, info.num_memslots_groups,
 			info.num_memslots, info.memslot_id_bits, info.memslot_gen_bits);
 	if (err != CLOVE_OK || info.n_surfaces == 0 || info.n_surfaces > SURFACES_MOST) {

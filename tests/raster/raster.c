@@ -18,17 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "tests/raster/commands.h"
+#include "tests/raster/vmm.h"
 
 #define CALLS(X) \
-	X(server_new, "SPICE_SERVER_0.6.0") \
-	X(server_init, "SPICE_SERVER_0.6.0") \
-	X(server_add_interface, "SPICE_SERVER_0.6.0") \
-	X(server_vm_start, "SPICE_SERVER_0.11.2") \
-	X(qxl_wakeup, "SPICE_SERVER_0.8.2") \
-	X(qxl_add_memslot, "SPICE_SERVER_0.8.2") \
-	X(qxl_create_primary_surface, "SPICE_SERVER_0.8.2") \
-	X(qxl_destroy_surfaces, "SPICE_SERVER_0.8.2") \
-	X(qxl_update_area, "SPICE_SERVER_0.8.2")
+	RASTER_CALLS(X) \
+	X(qxl_destroy_surfaces, "SPICE_SERVER_0.8.2")
 
 static struct {
 #define FIELD(name, node) __typeof__(spice_##name) *name;
@@ -56,47 +50,6 @@ static unsigned int stop = RASTER_COMMANDS + RASTER_SURFACES;
 static unsigned int next_command;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-struct SpiceTimer {
-	SpiceTimerFunc fn;
-};
-
-/* No client comes, so nothing has to happen in the main loop. */
-static SpiceTimer *on_timer_add(SpiceTimerFunc fn, void *opaque)
-{
-	SpiceTimer *timer = malloc(sizeof *timer);
-
-	(void)opaque;
-	if (timer)
-		timer->fn = fn;
-	return timer;
-}
-static void on_timer_start(SpiceTimer *timer, uint32_t ms) { (void)timer; (void)ms; }
-static void on_timer_cancel(SpiceTimer *timer) { (void)timer; }
-static void on_timer_remove(SpiceTimer *timer) { free(timer); }
-static SpiceWatch *on_watch_add(int fd, int mask, SpiceWatchFunc fn, void *opaque)
-{
-	(void)fd, (void)mask, (void)fn, (void)opaque;
-	return malloc(1);
-}
-static void on_watch_update(SpiceWatch *watch, int mask) { (void)watch; (void)mask; }
-static void on_watch_remove(SpiceWatch *watch) { free(watch); }
-static void on_channel_event(int event, SpiceChannelEventInfo *info) { (void)event; (void)info; }
-
-static SpiceCoreInterface core = {
-	.base = { SPICE_INTERFACE_CORE, "raster", SPICE_INTERFACE_CORE_MAJOR, SPICE_INTERFACE_CORE_MINOR },
-	.timer_add = on_timer_add, .timer_start = on_timer_start, .timer_cancel = on_timer_cancel,
-	.timer_remove = on_timer_remove, .watch_add = on_watch_add, .watch_update_mask = on_watch_update,
-	.watch_remove = on_watch_remove, .channel_event = on_channel_event,
-};
-
-static void on_attached(QXLInstance *qxl) { (void)qxl; }
-static void on_level(QXLInstance *qxl, int level) { (void)qxl; (void)level; }
-static void on_init_info(QXLInstance *qxl, QXLDevInitInfo *info)
-{
-	(void)qxl;
-	*info = (QXLDevInitInfo){ .num_memslots_groups = 2, .num_memslots = 8, .memslot_gen_bits = 8,
-			.memslot_id_bits = 8, .qxl_ram_size = RASTER_MEMORY, .n_surfaces = 64 };
-}
 static int on_get_command(QXLInstance *qxl, struct QXLCommandExt *ext)
 {
 	int is_there;
@@ -110,27 +63,9 @@ static int on_get_command(QXLInstance *qxl, struct QXLCommandExt *ext)
 	return is_there;
 }
 static int on_no_command(QXLInstance *qxl, struct QXLCommandExt *ext) { (void)qxl; (void)ext; return 0; }
-static int on_armed(QXLInstance *qxl) { (void)qxl; return 1; }
 static void on_release(QXLInstance *qxl, struct QXLReleaseInfoExt ext) { (void)qxl; (void)ext; }
-static void on_update(QXLInstance *qxl, uint32_t id) { (void)qxl; (void)id; }
-static int on_flush(QXLInstance *qxl) { (void)qxl; return 0; }
-static void on_complete(QXLInstance *qxl, uint64_t cookie) { (void)qxl; (void)cookie; }
-static void on_area(QXLInstance *qxl, uint32_t id, struct QXLRect *rects, uint32_t n)
-{
-	(void)qxl, (void)id, (void)rects, (void)n;
-}
-static void on_caps(QXLInstance *qxl, uint8_t present, uint8_t *caps) { (void)qxl; (void)present; (void)caps; }
-static int on_monitors(QXLInstance *qxl, VDAgentMonitorsConfig *config) { (void)qxl; (void)config; return 0; }
 
-static const QXLInterface qif = {
-	.base = { SPICE_INTERFACE_QXL, "raster", SPICE_INTERFACE_QXL_MAJOR, SPICE_INTERFACE_QXL_MINOR },
-	.attached_worker = on_attached, .set_compression_level = on_level, .get_init_info = on_init_info,
-	.get_command = on_get_command, .req_cmd_notification = on_armed, .release_resource = on_release,
-	.get_cursor_command = on_no_command, .req_cursor_notification = on_armed,
-	.notify_update = on_update, .flush_resources = on_flush, .async_complete = on_complete,
-	.update_area_complete = on_area, .set_client_capabilities = on_caps,
-	.client_monitors_config = on_monitors,
-};
+static const QXLInterface qif = RASTER_QXL_INTERFACE(on_get_command, on_no_command, on_release);
 static QXLInstance qxl = { .base = { &qif.base } };
 
 static void open_library(const char *path)
@@ -155,7 +90,7 @@ static void open_library(const char *path)
 	slot.virt_start = slot.addr_delta = (uintptr_t)current.memory;
 	slot.virt_end = slot.virt_start + RASTER_MEMORY;
 	server = spice.server_new();
-	if (!current.memory || !server || spice.server_init(server, &core) ||
+	if (!current.memory || !server || spice.server_init(server, &raster_core) ||
 			spice.server_add_interface(server, &qxl.base)) {
 		fprintf(stderr, "raster: %s does not start\n", path);
 		_exit(2);
