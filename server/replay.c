@@ -143,11 +143,14 @@ static QXLCommandExt *read_command(SpiceReplay *replay, uint32_t type)
 
 CLOVE_EXPORT QXLCommandExt *spice_replay_next_cmd(SpiceReplay *replay, QXLInstance *qxl)
 {
-	struct clove_recording *recording = &replay->recording;
+	struct clove_recording *recording;
 	QXLCommandExt *command = NULL;
 	uint32_t nth, kind, type;
 	uint64_t at_ns;
 
+	if (!replay)
+		return NULL;
+	recording = &replay->recording;
 	while (!command && !replay->is_over && clove_recording_event(recording, &nth, &kind, &type, &at_ns)) {
 		if (kind == CLOVE_RECORDING_REQUEST)
 			run_request(replay, qxl, type);

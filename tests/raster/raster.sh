@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Draws the same random commands with the built library and with the distribution's, and compares all
-# surfaces. A seed of one's own: raster.sh SEED [COUNT].
+# surfaces; has each record a display, and each play it. A seed of one's own: raster.sh SEED [COUNT].
 . "$(dirname "$0")/../interop/lib.sh"
 need_ours
 stock=$(ldconfig -p | sed -n 's/^\s*libspice-server\.so\.1 .*=> //p' | head -n 1)
@@ -32,3 +32,28 @@ compare() { # SEED COUNT
 }
 compare "${1:-1}" "${2:-5000}"
 [ $# -gt 0 ] || compare $((RANDOM * 32768 + RANDOM)) 5000
+
+# A display recorded by either library, played by either.
+replay=$build/tests/raster/replay
+for by in "$ours/libspice-server.so.1" "$stock"; do
+	for of in "$ours/libspice-server.so.1" "$stock"; do
+		[ "$by" = "$stock" ] && to=stock || to=ours
+		[ "$of" = "$stock" ] && from=stock || from=ours
+		what="recorded by $from, played by $to"
+		equal=0 different=
+		for seed in $(seq 1 20); do
+			drawn=$("$replay" record "$of" "$seed" "$t/recording" 2>/dev/null | tail -n 1)
+			played=$("$replay" play "$by" "$seed" "$t/recording" 2>/dev/null | tail -n 1)
+			if [[ $drawn == hash* ]] && [ "$drawn" = "$played" ]; then
+				equal=$((equal + 1))
+			else
+				different="$different $seed"
+			fi
+		done
+		if [ -z "$different" ]; then
+			pass "$what: $equal recordings give the surfaces that were drawn"
+		else
+			fail "$what" "surfaces differ after seeds$different"
+		fi
+	done
+done

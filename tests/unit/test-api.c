@@ -973,18 +973,29 @@ START_TEST(test_replay)
 {
 	FILE *file = tmpfile();
 
-	fputs("SPICE_REPLAY 1\n", file);
+	fputs("SPICE_REPLAY 1\nevent 0 1 8 1\nevent 1 0 3 2\ncursor_cmd\ntype 2\nevent 2 0 9 3\n", file);
 	rewind(file);
-	listen_to_stderr();
 	SpiceReplay *replay = spice_replay_new(file, 1024);
-	bool is_said = said("does not play");
+	QXLCommandExt *command = spice_replay_next_cmd(replay, NULL);
 
-	ck_assert_ptr_null(replay);
+	ck_assert_ptr_nonnull(command);
+	ck_assert_uint_eq(command->cmd.type, QXL_CMD_CURSOR);
+	ck_assert_uint_eq(((QXLReleaseInfo *)(uintptr_t)command->cmd.data)->id, (uintptr_t)command);
+	spice_replay_free_cmd(replay, command);
+	listen_to_stderr();
+	command = spice_replay_next_cmd(replay, NULL);
+	bool is_said = said("the recording ends here");
+
 	ck_assert(is_said);
+	ck_assert_ptr_null(command);
 	ck_assert_ptr_null(spice_replay_next_cmd(replay, NULL));
-	spice_replay_free_cmd(replay, NULL);
 	spice_replay_free(replay);
 	fclose(file);
+
+	ck_assert_ptr_null(spice_replay_new(NULL, 1024));
+	ck_assert_ptr_null(spice_replay_next_cmd(NULL, NULL));
+	spice_replay_free_cmd(NULL, NULL);
+	spice_replay_free(NULL);
 }
 END_TEST
 
