@@ -21,8 +21,8 @@ enum {
 	BUSY_US = 16000,                 /* after so much work others have their turn */
 	IMAGES = 3,                      /* in one message: source, brush, mask; or two brushes */
 };
-static const int64_t SURFACE_PIXELS = (int64_t)1 << 26;
-static const uint64_t SURFACE_BYTES = (uint64_t)1 << 29;     /* of all surfaces of a channel */
+/* The largest image, raw, and what describes it. */
+static const uint32_t BODY_MOST = (uint32_t)(CLOVE_IMAGE_PIXELS_MAX * 4) + (1 << 20);
 
 /* An image of the message that is being handled. It stays while the message waits for another one. */
 struct held {
@@ -41,7 +41,6 @@ struct clove_display_channel {
 	struct clove_straight *straight;
 	struct clove_palettes palettes;
 	struct clove_canvas *surfaces[SURFACES];
-	uint64_t surface_bytes;
 	uint32_t *wide;                  /* a 16-bit primary in 32 bits */
 	pixman_region32_t damage;        /* of the primary, not yet told */
 	bool is_marked, is_mark_told, is_waiting, is_late;
@@ -125,6 +124,14 @@ static size_t surface_bytes(const struct clove_canvas *canvas)
 	return canvas->stride * (size_t)canvas->height;
 }
 
+/* With the owner's copy of a primary, what is on its way into that, and a form for it to be read in. */
+static uint64_t cost(const struct clove_canvas *canvas, uint32_t id)
+{
+	uint64_t copy = (uint64_t)canvas->width * (uint64_t)canvas->height * 4;
+
+	return surface_bytes(canvas) + (id ? 0 : clove_canvas_bytes(canvas->format) == 4 ? 2 * copy : 3 * copy);
+}
+
 static void destroy_surface(struct clove_display_channel *display, uint32_t id)
 {
 	struct clove_canvas *canvas = id < SURFACES ? display->surfaces[id] : NULL;
@@ -142,7 +149,7 @@ static void destroy_surface(struct clove_display_channel *display, uint32_t id)
 		free(display->wide);
 		display->wide = NULL;
 	}
-	display->surface_bytes -= surface_bytes(canvas);
+	display->pictures->surface_bytes -= cost(canvas, id);
 	display->surfaces[id] = NULL;
 	free(canvas->data);
 	free(canvas);
@@ -157,7 +164,7 @@ static enum clove_err create_surface(struct clove_display_channel *display, uint
 
 	if (err)
 		return err;
-	if (id >= SURFACES || (int64_t)width * height > SURFACE_PIXELS)
+	if (id >= SURFACES || (int64_t)width * height > CLOVE_IMAGE_PIXELS_MAX)
 		return CLOVE_ERR_LIMIT;
 	if (!bytes)
 		return CLOVE_ERR_VALUE;
@@ -167,7 +174,7 @@ static enum clove_err create_surface(struct clove_display_channel *display, uint
 		return CLOVE_ERR_NOMEM;
 	*canvas = (struct clove_canvas){ NULL, (int32_t)width, (int32_t)height,
 			(width * bytes + 3) & ~(size_t)3, format };
-	if (display->surface_bytes + surface_bytes(canvas) > SURFACE_BYTES)
+	if (display->pictures->surface_bytes + cost(canvas, id) > CLOVE_PICTURES_SURFACES)
 		err = CLOVE_ERR_LIMIT;
 	else
 		canvas->data = calloc(1, surface_bytes(canvas));
@@ -179,7 +186,7 @@ static enum clove_err create_surface(struct clove_display_channel *display, uint
 		return err ? err : CLOVE_ERR_NOMEM;
 	}
 	display->surfaces[id] = canvas;
-	display->surface_bytes += surface_bytes(canvas);
+	display->pictures->surface_bytes += cost(canvas, id);
 	if (id == 0 && display->events->primary_came)
 		display->events->primary_came(display->opaque, canvas->width, canvas->height);
 	return CLOVE_OK;
@@ -914,8 +921,16 @@ static void on_closed(void *channel, enum clove_err err)
 		display->events->closed(display->opaque, err);
 }
 
+static uint32_t body_limit(void *channel, uint16_t id)
+{
+	(void)channel;
+	(void)id;
+	return BODY_MOST;
+}
+
 static const struct clove_channel_ops ops = {
 	.handlers = handlers,
+	.body_limit = body_limit,
 	.closed = on_closed,
 };
 

@@ -20,6 +20,7 @@ struct remote {
 	pixman_region32_t changed;        /* not yet told */
 	bool is_marked;                   /* so */
 	unsigned int letters;             /* that the owner has not answered */
+	bool is_going;                    /* the channel rests until it has answered all */
 };
 
 /* On the owner's thread. */
@@ -177,6 +178,9 @@ static void primary_went(void *opaque)
 	pixman_region32_clear(&remote->changed);
 	remote->is_marked = false;
 	post_or_close(remote, lost_primary, letter_new(remote, 0));
+	/* a letter with all pixels may lie there beside another one: no third */
+	remote->is_going = true;
+	clove_display_channel_hold(remote->channel, true);
 }
 
 static void monitors(void *opaque, const struct clove_display_monitors_config *config)
@@ -263,8 +267,10 @@ static void got_answer(void *home, void *carried)
 		return;
 	if (!remote->letters)
 		send_pixels(remote);
-	if (remote->letters < LETTERS_MOST)
-		clove_display_channel_hold(remote->channel, false);
+	if (remote->letters && (remote->is_going || remote->letters >= LETTERS_MOST))
+		return;
+	remote->is_going = false;
+	clove_display_channel_hold(remote->channel, false);
 }
 
 /* -- on the owner's thread -- */

@@ -32,8 +32,9 @@ const char *clove_codec_name(enum clove_codec codec);
 /* Of an image's type; CLOVE_CODECS if it has none. */
 enum clove_codec clove_codec_of(uint8_t type);
 
-/* Pixels in all that one image may have. */
-#define CLOVE_IMAGE_PIXELS_MAX ((int64_t)1 << 26)
+/* Pixels in all that one image, or surface, may have: as many as a display of 7680x4320, or four of
+ * 3840x2160 on one surface. */
+#define CLOVE_IMAGE_PIXELS_MAX ((int64_t)1 << 25)
 
 struct clove_image_decoding {
 	struct clove_palettes *palettes;

@@ -11,11 +11,17 @@
 #include "client-gtk/mm-time.h"
 #include "common/util/list.h"
 
-/* What we announce in DISPLAY_INIT, in pixels. */
+/* What we announce in DISPLAY_INIT, in pixels. The cache is as large as other viewers': half as much again is
+ * held of a server that stores too much. The window is the smallest into which an image of 3840x2160
+ * fits (it has to be larger); four times as much is held while an image of another channel is late. */
 enum {
 	CLOVE_PICTURES_CACHE = 20 << 20,
-	CLOVE_PICTURES_WINDOW = 16 << 20,
+	CLOVE_PICTURES_WINDOW = 8 << 20,
 };
+
+/* Bytes of all surfaces of a session, and of what its owner has of them: two displays of 7680x4320, or
+ * eight of 3840x2160, and a guest's memory for off-screen surfaces beside them. */
+#define CLOVE_PICTURES_SURFACES ((uint64_t)1 << 30)
 
 struct clove_channel;
 
@@ -25,6 +31,7 @@ struct clove_pictures {
 	struct clove_job_pool *pool;
 	struct clove_list members;        /* display channels that are open */
 	struct clove_mm_time time;
+	uint64_t surface_bytes;
 };
 
 struct clove_pictures *clove_pictures_new(void);

@@ -302,7 +302,7 @@ static void end(struct viewer *viewer, struct playing *playing)
 
 START_TEST(test_display_channel_begins_with_init)
 {
-	static const uint8_t init[] = { 101, 0, 14, 0, 0, 0, 1, 0, 0, 0x40, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1 };
+	static const uint8_t init[] = { 101, 0, 14, 0, 0, 0, 1, 0, 0, 0x40, 1, 0, 0, 0, 0, 1, 0, 0, 0x80, 0 };
 	static const uint8_t preferred[] = { 103, 0, 1, 0, 0, 0, CLOVE_IMAGE_COMPRESSION_LZ4 };
 	struct playing playing = { .mini_header = true };
 	struct viewer viewer;
@@ -1136,6 +1136,29 @@ START_TEST(test_display_channel_shows_video_in_order)
 }
 END_TEST
 
+/* What one has another cannot have: 7 of 128 MiB and a small primary, then the eighth. */
+START_TEST(test_display_channel_shares_memory)
+{
+	struct pair pair;
+
+	pair_init(&pair);
+	for (uint32_t i = 1; i <= 7; i++)
+		say_surface(&pair.playings[0], i, 8192, 4096, CLOVE_SURFACE_FMT_32_XRGB);
+	pair_turn(&pair, false);
+	say_surface(&pair.playings[1], 1, 8192, 4096, CLOVE_SURFACE_FMT_32_XRGB);
+	say_fill(&pair.playings[1], 1, 0, 0, 1, 1, 0);
+	pair_turn(&pair, false);
+	ck_assert_uint_eq(skipped(&pair.viewers[1]), 1);
+	say(&pair.playings[0], CLOVE_DISPLAY_SURFACE_DESTROY, &(struct clove_display_surface_destroy){ 3 });
+	pair_turn(&pair, false);
+	say_surface(&pair.playings[1], 1, 8192, 4096, CLOVE_SURFACE_FMT_32_XRGB);
+	say_fill(&pair.playings[1], 1, 0, 0, 1, 1, 0);
+	pair_turn(&pair, false);
+	ck_assert_uint_eq(skipped(&pair.viewers[1]), 1);
+	pair_fini(&pair);
+}
+END_TEST
+
 /* -- servers that mean harm -- */
 
 static void say_wrong_surfaces(struct playing *playing)
@@ -1143,6 +1166,7 @@ static void say_wrong_surfaces(struct playing *playing)
 	say_surface(playing, 1, 0, 4, CLOVE_SURFACE_FMT_32_XRGB);
 	say_surface(playing, 1, 65536, 65536, CLOVE_SURFACE_FMT_32_XRGB);
 	say_surface(playing, 1, UINT32_MAX, 1, CLOVE_SURFACE_FMT_32_XRGB);
+	say_surface(playing, 1, 8192, 4097, CLOVE_SURFACE_FMT_32_XRGB);
 	say_surface(playing, UINT32_MAX, 4, 4, CLOVE_SURFACE_FMT_32_XRGB);
 	say_surface(playing, 4096, 4, 4, CLOVE_SURFACE_FMT_32_XRGB);
 	say_surface(playing, 1, 4, 4, 24);
@@ -1152,7 +1176,8 @@ static void say_wrong_surfaces(struct playing *playing)
 static void say_many_surfaces(struct playing *playing)
 {
 	for (uint32_t i = 1; i < 20; i++)
-		say_surface(playing, i, 8192, 8192, CLOVE_SURFACE_FMT_32_XRGB);
+		say_surface(playing, i, 8192, 4096, CLOVE_SURFACE_FMT_32_XRGB);
+	say_fill(playing, 7, 0, 0, 1, 1, 0);
 	say_fill(playing, 19, 0, 0, 1, 1, 0);       /* more than all may have */
 }
 
@@ -1296,6 +1321,7 @@ int main(void)
 	tcase_add_test(tcase, test_display_channel_waits_for_an_image_of_another);
 	tcase_add_test(tcase, test_display_channel_shares_the_glz_dictionary);
 	tcase_add_test(tcase, test_display_channel_waits_for_a_message_of_another);
+	tcase_add_test(tcase, test_display_channel_shares_memory);
 	tcase_add_loop_test(tcase, test_display_channel_draws_many_in_order, 0, 8);
 	tcase_add_test(tcase, test_display_channel_shows_video_in_order);
 	tcase_add_loop_test(tcase, test_display_channel_outlives, 0, sizeof harms / sizeof *harms);
