@@ -374,11 +374,11 @@ static void rest(struct clove_display_channel *display)
 /* One that was decoded. */
 static void count_image(struct clove_display_channel *display, const struct clove_image *image)
 {
-	enum clove_codec codec = clove_codec_of(image->type);
+	enum clove_kind kind = clove_kind_of(image->type);
 
 	display->counts.images++;
-	if (codec < CLOVE_CODECS)
-		display->counts.by_codec[codec]++;
+	if (kind < CLOVE_KINDS)
+		display->counts.by_kind[kind]++;
 }
 
 static bool is_lossy_enough(const struct clove_picture *picture, uint8_t type)
@@ -399,7 +399,7 @@ static enum clove_err get_picture(struct clove_display_channel *display, const s
 		if (!found || !is_lossy_enough(found, image->type))
 			return wait(display);
 		*picture = clove_picture_ref(found);
-		display->counts.by_codec[CLOVE_CODEC_CACHE]++;
+		display->counts.by_kind[CLOVE_KIND_CACHE]++;
 		return CLOVE_OK;
 	}
 

@@ -24,7 +24,7 @@ struct clove_display_counts {
 	uint64_t skipped;         /* drawing messages that could not be */
 	uint64_t frames;          /* turns of the loop in which pixels changed: calls of `changed` */
 	uint64_t images;          /* decoded */
-	uint64_t by_codec[CLOVE_CODECS]; /* images that were drawn */
+	uint64_t by_kind[CLOVE_KINDS]; /* images that were drawn */
 	int32_t width, height;    /* of the primary */
 	uint64_t at_us;           /* when this was so */
 	uint64_t decode_us, draw_us;

@@ -16,30 +16,30 @@
 static const struct {
 	const char *name;
 	uint8_t types[2];
-} codecs[CLOVE_CODECS] = {
-	[CLOVE_CODEC_RAW] =        { "raw", { CLOVE_IMAGE_TYPE_BITMAP, CLOVE_IMAGE_TYPE_BITMAP } },
-	[CLOVE_CODEC_QUIC] =       { "QUIC", { CLOVE_IMAGE_TYPE_QUIC, CLOVE_IMAGE_TYPE_QUIC } },
-	[CLOVE_CODEC_LZ] =         { "LZ", { CLOVE_IMAGE_TYPE_LZ_RGB, CLOVE_IMAGE_TYPE_LZ_PLT } },
-	[CLOVE_CODEC_GLZ] =        { "GLZ", { CLOVE_IMAGE_TYPE_GLZ_RGB, CLOVE_IMAGE_TYPE_GLZ_RGB } },
-	[CLOVE_CODEC_ZLIB_GLZ] =   { "ZLIB-GLZ", { CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB, CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB } },
-	[CLOVE_CODEC_LZ4] =        { "LZ4", { CLOVE_IMAGE_TYPE_LZ4, CLOVE_IMAGE_TYPE_LZ4 } },
-	[CLOVE_CODEC_JPEG] =       { "JPEG", { CLOVE_IMAGE_TYPE_JPEG, CLOVE_IMAGE_TYPE_JPEG } },
-	[CLOVE_CODEC_JPEG_ALPHA] = { "JPEG-ALPHA", { CLOVE_IMAGE_TYPE_JPEG_ALPHA, CLOVE_IMAGE_TYPE_JPEG_ALPHA } },
-	[CLOVE_CODEC_CACHE] =      { "cache", { CLOVE_IMAGE_TYPE_FROM_CACHE, CLOVE_IMAGE_TYPE_FROM_CACHE_LOSSLESS } },
+} kinds[CLOVE_KINDS] = {
+	[CLOVE_KIND_RAW] =        { "raw", { CLOVE_IMAGE_TYPE_BITMAP, CLOVE_IMAGE_TYPE_BITMAP } },
+	[CLOVE_KIND_QUIC] =       { "QUIC", { CLOVE_IMAGE_TYPE_QUIC, CLOVE_IMAGE_TYPE_QUIC } },
+	[CLOVE_KIND_LZ] =         { "LZ", { CLOVE_IMAGE_TYPE_LZ_RGB, CLOVE_IMAGE_TYPE_LZ_PLT } },
+	[CLOVE_KIND_GLZ] =        { "GLZ", { CLOVE_IMAGE_TYPE_GLZ_RGB, CLOVE_IMAGE_TYPE_GLZ_RGB } },
+	[CLOVE_KIND_ZLIB_GLZ] =   { "ZLIB-GLZ", { CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB, CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB } },
+	[CLOVE_KIND_LZ4] =        { "LZ4", { CLOVE_IMAGE_TYPE_LZ4, CLOVE_IMAGE_TYPE_LZ4 } },
+	[CLOVE_KIND_JPEG] =       { "JPEG", { CLOVE_IMAGE_TYPE_JPEG, CLOVE_IMAGE_TYPE_JPEG } },
+	[CLOVE_KIND_JPEG_ALPHA] = { "JPEG-ALPHA", { CLOVE_IMAGE_TYPE_JPEG_ALPHA, CLOVE_IMAGE_TYPE_JPEG_ALPHA } },
+	[CLOVE_KIND_CACHE] =      { "cache", { CLOVE_IMAGE_TYPE_FROM_CACHE, CLOVE_IMAGE_TYPE_FROM_CACHE_LOSSLESS } },
 };
 
-const char *clove_codec_name(enum clove_codec codec)
+const char *clove_kind_name(enum clove_kind kind)
 {
-	return codecs[codec].name;
+	return kinds[kind].name;
 }
 
-enum clove_codec clove_codec_of(uint8_t type)
+enum clove_kind clove_kind_of(uint8_t type)
 {
-	enum clove_codec codec = 0;
+	enum clove_kind kind = 0;
 
-	while (codec < CLOVE_CODECS && codecs[codec].types[0] != type && codecs[codec].types[1] != type)
-		codec++;
-	return codec;
+	while (kind < CLOVE_KINDS && kinds[kind].types[0] != type && kinds[kind].types[1] != type)
+		kind++;
+	return kind;
 }
 
 /* -- palettes -- */

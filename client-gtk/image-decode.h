@@ -23,14 +23,14 @@ void clove_palettes_clear(struct clove_palettes *palettes);
 void clove_palettes_remove(struct clove_palettes *palettes, uint64_t unique);
 
 /* What statistics tell apart. */
-enum clove_codec {
-	CLOVE_CODEC_RAW, CLOVE_CODEC_QUIC, CLOVE_CODEC_LZ, CLOVE_CODEC_GLZ, CLOVE_CODEC_ZLIB_GLZ,
-	CLOVE_CODEC_LZ4, CLOVE_CODEC_JPEG, CLOVE_CODEC_JPEG_ALPHA, CLOVE_CODEC_CACHE, CLOVE_CODECS
+enum clove_kind {
+	CLOVE_KIND_RAW, CLOVE_KIND_QUIC, CLOVE_KIND_LZ, CLOVE_KIND_GLZ, CLOVE_KIND_ZLIB_GLZ,
+	CLOVE_KIND_LZ4, CLOVE_KIND_JPEG, CLOVE_KIND_JPEG_ALPHA, CLOVE_KIND_CACHE, CLOVE_KINDS
 };
 
-const char *clove_codec_name(enum clove_codec codec);
-/* Of an image's type; CLOVE_CODECS if it has none. */
-enum clove_codec clove_codec_of(uint8_t type);
+const char *clove_kind_name(enum clove_kind kind);
+/* Of an image's type; CLOVE_KINDS if it has none. */
+enum clove_kind clove_kind_of(uint8_t type);
 
 /* Pixels in all that one image, or surface, may have: as many as a display of 7680x4320, or four of
  * 3840x2160 on one surface. */

@@ -64,10 +64,10 @@ static void write_display(FILE *file, const struct clove_stats_display *display,
 			counts->drawings, counts->skipped, counts->frames, counts->decode_us,
 			counts->draw_us, counts->video.streams, counts->video.frames,
 			counts->video.dropped, counts->video.decode_us);
-	for (enum clove_codec codec = 0; codec < CLOVE_CODECS; codec++) {
-		if (!counts->by_codec[codec])
+	for (enum clove_kind kind = 0; kind < CLOVE_KINDS; kind++) {
+		if (!counts->by_kind[kind])
 			continue;
-		fprintf(file, "%s\"%s\":%" PRIu64, comma, clove_codec_name(codec), counts->by_codec[codec]);
+		fprintf(file, "%s\"%s\":%" PRIu64, comma, clove_kind_name(kind), counts->by_kind[kind]);
 		comma = ",";
 	}
 	fputs("}}", file);
@@ -122,9 +122,9 @@ char *clove_stats_text(unsigned int number, const struct clove_display_counts *b
 
 	g_string_append_printf(text, "Display %u: %" PRId32 "×%" PRId32 "\n", number, now->width, now->height);
 	start = text->len;
-	for (enum clove_codec codec = 0; codec < CLOVE_CODECS; codec++)
-		append_rate(text, clove_codec_name(codec),
-				(double)(now->by_codec[codec] - before->by_codec[codec]) / seconds);
+	for (enum clove_kind kind = 0; kind < CLOVE_KINDS; kind++)
+		append_rate(text, clove_kind_name(kind),
+				(double)(now->by_kind[kind] - before->by_kind[kind]) / seconds);
 	append_rate(text, "MJPEG", (double)frames / seconds);
 	if (text->len == start)
 		g_string_append(text, "no images");

@@ -346,6 +346,7 @@ static const struct {
 	{ "GLZ", CLOVE_IMAGE_TYPE_GLZ_RGB, CLOVE_FORMAT_RGB32, true, 0 },
 	{ "zlib around GLZ", CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB, CLOVE_FORMAT_RGB32, true, 0 },
 	{ "JPEG", CLOVE_IMAGE_TYPE_JPEG, CLOVE_FORMAT_RGB32, true, 120 },
+	{ "JPEG with alpha", CLOVE_IMAGE_TYPE_JPEG_ALPHA, CLOVE_FORMAT_RGBA, true, 120 },
 };
 
 /* The picture of colour_of in a form. */
@@ -394,6 +395,15 @@ static struct clove_image make_image(int row, uint8_t *memory, uint8_t *room, si
 	case CLOVE_IMAGE_TYPE_QUIC:
 		ck_assert(!clove_quic_encode(room, size, &src, &len));
 		break;
+	case CLOVE_IMAGE_TYPE_JPEG_ALPHA:
+		ck_assert(!clove_jpeg_encode(room, size / 2, &src, 95, &len));
+		image.jpeg_alpha = (struct clove_image_jpeg_alpha){ CLOVE_JPEG_ALPHA_TOP_DOWN, (uint32_t)len, 0,
+				CLOVE_BYTES(room, len) };
+		ck_assert(!clove_lz_encode_alpha(room + len, size / 2, &src, true, &len));
+		image.jpeg_alpha.data.len += len;
+		image.jpeg_alpha.data_size = (uint32_t)image.jpeg_alpha.data.len;
+		clove_glz_encoder_free(glz);
+		return image;
 	case CLOVE_IMAGE_TYPE_JPEG:
 		ck_assert(!clove_jpeg_encode(room, size, &src, 95, &len));
 		break;
@@ -490,6 +500,41 @@ START_TEST(test_display_channel_keeps_palettes)
 	ck_assert_uint_eq(pixel(&viewer, 0, 0), 0x0000ff);
 	ck_assert_uint_eq(pixel(&viewer, 1, 0), 0xff0000);
 	ck_assert_uint_eq(pixel(&viewer, 2, 0), 0x0000ff);
+	end(&viewer, &playing);
+}
+END_TEST
+
+/* The same of LZ's indices. */
+START_TEST(test_display_channel_keeps_palettes_of_lz)
+{
+	static const uint32_t colours[] = { 0x102030, 0x405060, 0x708090 };
+	const struct clove_image_palette palette = { 5, 3, colours };
+	struct clove_display_inval_palette inval = { 5 };
+	uint8_t indices[W * H], room[4096];
+	struct clove_pixels pixels = { indices, W, H, W, CLOVE_FORMAT_PLT8 };
+	struct clove_image image = { .type = CLOVE_IMAGE_TYPE_LZ_PLT, .width = W, .height = H };
+	struct playing playing = { 0 };
+	struct viewer viewer;
+	size_t len;
+
+	for (int i = 0; i < W * H; i++)
+		indices[i] = (uint8_t)(i % 3);
+	ck_assert(!clove_lz_encode(room, sizeof room, &pixels, true, &len));
+	image.lz_plt = (struct clove_image_lz_plt){ .flags = CLOVE_BITMAP_FLAG_PAL_CACHE_ME,
+			.data_size = (uint32_t)len, .palette = &palette, .data = CLOVE_BYTES(room, len) };
+	say_surface(&playing, 0, W, H, CLOVE_SURFACE_FMT_32_XRGB);
+	say_copy(&playing, &image);
+	say_fill(&playing, 0, 0, 0, W, H, 0);
+	image.lz_plt.flags = CLOVE_BITMAP_FLAG_PAL_FROM_CACHE;
+	image.lz_plt.palette = NULL;
+	image.lz_plt.palette_id = 5;
+	say_copy(&playing, &image);
+	say(&playing, CLOVE_DISPLAY_INVAL_PALETTE, &inval);
+	say_copy(&playing, &image);       /* 1 skipped */
+	view_all(&viewer, &playing);
+	ck_assert_uint_eq(skipped(&viewer), 1);
+	for (int i = 0; i < W * H; i++)
+		ck_assert_uint_eq(pixel(&viewer, i % W, i / W), colours[i % 3]);
 	end(&viewer, &playing);
 }
 END_TEST
@@ -712,6 +757,56 @@ static void say_surface_image(struct playing *playing)
 	say_copy(playing, &image); /* skipped */
 }
 
+static void say_surface_mask(struct playing *playing)
+{
+	struct clove_image bits = { .type = CLOVE_IMAGE_TYPE_SURFACE, .width = 4, .height = 4, .surface = { 3 } };
+	struct clove_display_draw_mask draw_mask = { .base = base_of(0, 0, 4, 4), .mask.bitmap = &bits };
+
+	say_surface(playing, 3, 4, 4, CLOVE_SURFACE_FMT_1_A);
+	say_fill(playing, 3, 1, 0, 2, 4, 1);
+	say(playing, CLOVE_DISPLAY_DRAW_WHITENESS, &draw_mask);
+}
+
+static void say_cached_mask(struct playing *playing)
+{
+	static const uint8_t bits[] = { 0x80, 0, 0, 0 };
+	struct clove_image mask = palette_image(NULL, 0, 0);
+	struct clove_image cached = { .id = 4, .type = CLOVE_IMAGE_TYPE_FROM_CACHE, .width = 4, .height = 1 };
+	struct clove_display_draw_mask draw_mask = { .base = base_of(0, 0, 4, 4),
+			.mask = { .flags = CLOVE_MASK_INVERTED, .bitmap = &mask } };
+
+	mask.bitmap.data = CLOVE_BYTES(bits, 4);
+	mask.id = 4;
+	mask.flags = CLOVE_IMAGE_FLAG_CACHE_ME;
+	say(playing, CLOVE_DISPLAY_DRAW_WHITENESS, &draw_mask);
+	draw_mask.mask.bitmap = &cached;
+	say(playing, CLOVE_DISPLAY_DRAW_INVERS, &draw_mask);
+}
+
+static void say_surface_pattern(struct playing *playing)
+{
+	struct clove_image image = { .type = CLOVE_IMAGE_TYPE_SURFACE, .width = 2, .height = 1, .surface = { 3 } };
+	struct clove_display_draw_fill fill = { .base = base_of(0, 0, 4, 4), .rop = CLOVE_ROP_PUT,
+			.brush = { .type = CLOVE_BRUSH_PATTERN, .pattern.image = &image } };
+
+	say_surface(playing, 3, 2, 1, CLOVE_SURFACE_FMT_32_XRGB);
+	say_fill(playing, 3, 0, 0, 1, 1, 0x111111);
+	say_fill(playing, 3, 1, 0, 2, 1, 0x222222);
+	say(playing, CLOVE_DISPLAY_DRAW_FILL, &fill);
+}
+
+/* Its own pixels. */
+static void say_surface_itself(struct playing *playing)
+{
+	struct clove_image image = { .type = CLOVE_IMAGE_TYPE_SURFACE, .width = W, .height = H };
+	struct clove_display_draw_copy copy = { .base = base_of(1, 0, 4, 1), .src = &image,
+			.src_area = rect_of(0, 0, 3, 1), .rop = CLOVE_ROP_PUT };
+
+	say_fill(playing, 0, 0, 0, 1, 1, 0x909090);
+	say_fill(playing, 0, 1, 0, 2, 1, 0xa0a0a0);
+	say(playing, CLOVE_DISPLAY_DRAW_COPY, &copy);
+}
+
 static void say_clipped(struct playing *playing)
 {
 	struct clove_rect rects[] = { rect_of(1, 0, 2, 4), rect_of(-5, -5, 0, 0), rect_of(2, 0, 99, 1) };
@@ -752,6 +847,10 @@ static const struct {
 	{ "a pattern", say_pattern, { 0x222222, 0x111111, 0x222222 }, 0 },
 	{ "scaled", say_scaled, { 0x333333, 0x333333, 0x444444 }, 0 },
 	{ "a surface as image", say_surface_image, { 0x555555, 0x666666, 0x555555 }, 1 },
+	{ "a surface as mask", say_surface_mask, { 0x204060, 0xffffff, 0x204060 }, 0 },
+	{ "a mask from the cache", say_cached_mask, { 0x204060, 0, 0 }, 0 },
+	{ "a surface as pattern", say_surface_pattern, { 0x111111, 0x222222, 0x111111 }, 0 },
+	{ "the surface itself", say_surface_itself, { 0x909090, 0x909090, 0xa0a0a0 }, 0 },
 	{ "clipped", say_clipped, { 0x204060, 0x777777, 0x777777 }, 0 },
 	{ "high bits", say_high_bits, { 0x808080, 0x808080, 0x808080 }, 0 },
 };
@@ -1313,6 +1412,7 @@ int main(void)
 	tcase_add_test(tcase, test_display_channel_begins_with_init);
 	tcase_add_loop_test(tcase, test_display_channel_decodes_images, 0, 2 * sizeof images / sizeof *images);
 	tcase_add_test(tcase, test_display_channel_keeps_palettes);
+	tcase_add_test(tcase, test_display_channel_keeps_palettes_of_lz);
 	tcase_add_test(tcase, test_display_channel_keeps_images_as_told);
 	tcase_add_test(tcase, test_display_channel_keeps_images_that_are_not_seen);
 	tcase_add_loop_test(tcase, test_display_channel_draws, 0, sizeof messages / sizeof *messages);

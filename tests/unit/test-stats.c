@@ -16,9 +16,9 @@ static const struct {
 		"Display 1: 0×0\nno images\n0.00 Mbit/s, 0 updates/s\n"
 		"decoding 0.00 ms each, 0 % of a core\nvideo frames dropped: 0" },
 	{ "two seconds of text",
-		{ .at_us = 1000000, .bytes_in = 1000, .images = 10, .by_codec[CLOVE_CODEC_LZ] = 10, .frames = 3 },
-		{ .at_us = 3000000, .bytes_in = 501000, .images = 70, .by_codec = { [CLOVE_CODEC_LZ] = 67,
-			[CLOVE_CODEC_QUIC] = 3 }, .frames = 63, .decode_us = 90000, .width = 640, .height = 480 },
+		{ .at_us = 1000000, .bytes_in = 1000, .images = 10, .by_kind[CLOVE_KIND_LZ] = 10, .frames = 3 },
+		{ .at_us = 3000000, .bytes_in = 501000, .images = 70, .by_kind = { [CLOVE_KIND_LZ] = 67,
+			[CLOVE_KIND_QUIC] = 3 }, .frames = 63, .decode_us = 90000, .width = 640, .height = 480 },
 		"Display 1: 640×480\nQUIC 1.5/s, LZ 28/s\n2.00 Mbit/s, 30 updates/s\n"
 		"decoding 1.50 ms each, 4 % of a core\nvideo frames dropped: 0" },
 	{ "video, too slow",
@@ -40,8 +40,8 @@ END_TEST
 START_TEST(test_stats_write_displays)
 {
 	struct clove_stats_display displays[] = {
-		{ 0, { .width = 640, .height = 480, .by_codec[CLOVE_CODEC_LZ4] = 5, .video = { 2, 7, 1, 9 } } },
-		{ 3, { .by_codec = { [CLOVE_CODEC_RAW] = 1, [CLOVE_CODEC_CACHE] = 2 } } },
+		{ 0, { .width = 640, .height = 480, .by_kind[CLOVE_KIND_LZ4] = 5, .video = { 2, 7, 1, 9 } } },
+		{ 3, { .by_kind = { [CLOVE_KIND_RAW] = 1, [CLOVE_KIND_CACHE] = 2 } } },
 	};
 	char path[] = "/tmp/clove-stats-XXXXXX", *error = NULL, *line = NULL;
 	struct clove_display_counts sum = { .bytes_in = 12 };
