@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* glz-encode.c - which earlier images a client still holds, and how a new one is told by them. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "common/codec/elements.h"
 #include "common/codec/glz.h"
 
@@ -10,10 +13,12 @@
 #define GLZ_HEADER 33
 #define GLZ_TOP_DOWN 0x10
 
-#define WINDOW_MAX (1 << 25)     /* what an offset can say */
+#define WINDOW_MAX (1 << 24)     /* pixels; an offset can say twice as many, no client asks for them */
+#define SLOT_BITS_MIN 10
 #define SLOT_BITS_MAX 20
 #define IMAGES_MAX (1 << 16)     /* far below what an image distance can say */
 #define MATCH_MAX 16             /* bytes of a match without its length's extension, and more */
+#define ZLIB_LEVEL 3
 #define STEP_MAX 32              /* where nothing matches */
 
 enum part {
@@ -35,6 +40,12 @@ struct slot {
 };
 
 struct clove_glz_encoder {
+	atomic_uint refs;
+	/* Held for a whole image: within a channel images are to be sent in the order of their numbers, and
+	 * one that an encoding refers to must stay. What follows is used under it alone. */
+	pthread_mutex_t lock;
+	bool is_open, is_closed;
+	uint8_t id;                /* of the dictionary, as the client says */
 	int64_t window, held;
 	uint64_t head, next;       /* images head .. next - 1 may be referred to */
 	struct image *images;      /* by number modulo IMAGES_MAX */
@@ -42,18 +53,45 @@ struct clove_glz_encoder {
 	unsigned int slot_bits;
 };
 
-struct clove_glz_encoder *clove_glz_encoder_new(int32_t window_pixels, uint64_t first_id)
+struct clove_glz_encoder *clove_glz_encoder_new(uint64_t first_id)
 {
 	struct clove_glz_encoder *encoder = calloc(1, sizeof *encoder);
 
 	if (!encoder)
 		return NULL;
-	encoder->window = window_pixels < 0 ? 0 : window_pixels < WINDOW_MAX ? window_pixels : WINDOW_MAX;
+	if (pthread_mutex_init(&encoder->lock, NULL)) {
+		free(encoder);
+		return NULL;
+	}
+	atomic_init(&encoder->refs, 1);
 	encoder->head = encoder->next = first_id;
-	encoder->slot_bits = 10;
-	while (encoder->slot_bits < SLOT_BITS_MAX && 1 << encoder->slot_bits < encoder->window)
-		encoder->slot_bits++;
 	return encoder;
+}
+
+struct clove_glz_encoder *clove_glz_encoder_ref(struct clove_glz_encoder *encoder)
+{
+	if (encoder)
+		atomic_fetch_add_explicit(&encoder->refs, 1, memory_order_relaxed);
+	return encoder;
+}
+
+bool clove_glz_encoder_open(struct clove_glz_encoder *encoder, uint8_t id, int32_t window_pixels)
+{
+	bool is_same;
+
+	pthread_mutex_lock(&encoder->lock);
+	if (!encoder->is_open) {
+		encoder->is_open = true;
+		encoder->id = id;
+		encoder->window = window_pixels < 0 ? 0
+				: window_pixels < WINDOW_MAX ? window_pixels : WINDOW_MAX;
+		encoder->slot_bits = SLOT_BITS_MIN;
+		while (encoder->slot_bits < SLOT_BITS_MAX && 1 << encoder->slot_bits < encoder->window)
+			encoder->slot_bits++;
+	}
+	is_same = encoder->id == id;
+	pthread_mutex_unlock(&encoder->lock);
+	return is_same;
 }
 
 static void drop_head(struct clove_glz_encoder *encoder)
@@ -66,20 +104,52 @@ static void drop_head(struct clove_glz_encoder *encoder)
 	encoder->head++;
 }
 
-void clove_glz_encoder_free(struct clove_glz_encoder *encoder)
+/* The images and the slots. */
+static void let_go(struct clove_glz_encoder *encoder)
 {
-	if (!encoder)
-		return;
 	while (encoder->head < encoder->next)
 		drop_head(encoder);
 	free(encoder->images);
 	free(encoder->slots);
+	encoder->images = NULL;
+	encoder->slots = NULL;
+}
+
+void clove_glz_encoder_close(struct clove_glz_encoder *encoder)
+{
+	pthread_mutex_lock(&encoder->lock);
+	encoder->is_closed = true;
+	let_go(encoder);
+	pthread_mutex_unlock(&encoder->lock);
+}
+
+void clove_glz_encoder_unref(struct clove_glz_encoder *encoder)
+{
+	if (!encoder || atomic_fetch_sub_explicit(&encoder->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	let_go(encoder);
+	pthread_mutex_destroy(&encoder->lock);
 	free(encoder);
 }
 
-uint64_t clove_glz_encoder_next_id(const struct clove_glz_encoder *encoder)
+uint64_t clove_glz_encoder_next_id(struct clove_glz_encoder *encoder)
 {
-	return encoder->next;
+	uint64_t next;
+
+	pthread_mutex_lock(&encoder->lock);
+	next = encoder->next;
+	pthread_mutex_unlock(&encoder->lock);
+	return next;
+}
+
+int64_t clove_glz_encoder_pixels(struct clove_glz_encoder *encoder)
+{
+	int64_t held;
+
+	pthread_mutex_lock(&encoder->lock);
+	held = encoder->held;
+	pthread_mutex_unlock(&encoder->lock);
+	return held;
 }
 
 size_t clove_glz_bound(enum clove_format format, int32_t width, int32_t height)
@@ -307,7 +377,8 @@ static void put_header(uint8_t *dst, const struct clove_glz_encoder *encoder,
 	clove_put_be32(dst + 29, (uint32_t)(encoder->next - encoder->head));
 }
 
-enum clove_err clove_glz_encode(struct clove_glz_encoder *encoder, uint8_t *dst, size_t capacity,
+/* With the lock held. */
+static enum clove_err encode(struct clove_glz_encoder *encoder, uint8_t *dst, size_t capacity,
 		const struct clove_pixels *src, bool is_top_down, size_t *size)
 {
 	int64_t count = (int64_t)src->width * src->height;
@@ -315,8 +386,8 @@ enum clove_err clove_glz_encode(struct clove_glz_encoder *encoder, uint8_t *dst,
 	struct image image;
 	bool fits;
 
-	if (!clove_glz_bound(src->format, src->width, src->height))
-		return CLOVE_ERR_UNSUPPORTED;
+	if (encoder->is_closed || !encoder->is_open)
+		return CLOVE_ERR_STATE;
 	if (count >= encoder->window || capacity < GLZ_HEADER)
 		return CLOVE_ERR_LIMIT;
 	if (!encoder->images)
@@ -342,5 +413,29 @@ enum clove_err clove_glz_encode(struct clove_glz_encoder *encoder, uint8_t *dst,
 	encoder->held += count;
 	encoder->next++;
 	*size = (size_t)(out.next - dst);
+	return CLOVE_OK;
+}
+
+enum clove_err clove_glz_encode(struct clove_glz_encoder *encoder, uint8_t *dst, size_t capacity,
+		const struct clove_pixels *src, bool is_top_down, size_t *size)
+{
+	enum clove_err err;
+
+	if (!clove_glz_bound(src->format, src->width, src->height))
+		return CLOVE_ERR_UNSUPPORTED;
+	pthread_mutex_lock(&encoder->lock);
+	err = encode(encoder, dst, capacity, src, is_top_down, size);
+	pthread_mutex_unlock(&encoder->lock);
+	return err;
+}
+
+enum clove_err clove_zlib_glz_deflate(uint8_t *dst, size_t capacity, struct clove_bytes glz, size_t *size)
+{
+	uLongf n = capacity;
+	int result = compress2(dst, &n, glz.data, glz.len, ZLIB_LEVEL);
+
+	if (result != Z_OK)
+		return result == Z_MEM_ERROR ? CLOVE_ERR_NOMEM : CLOVE_ERR_LIMIT;
+	*size = n;
 	return CLOVE_OK;
 }

@@ -47,22 +47,41 @@ CLOVE_CHECKED enum clove_err clove_glz_put_black(struct clove_glz_dictionary *di
 CLOVE_CHECKED enum clove_err clove_zlib_glz_inflate(struct clove_bytes in, uint32_t glz_size,
 		int64_t pixels, struct clove_buf *glz);
 
-/* What a client is known to hold, on the server's side: one for all display channels of a client. All
- * calls come from one thread at a time. `window_pixels` is what the client asked for; first_id is 0, or
- * after a seamless migration what the other server's next_id said. Takes no memory before the first image. */
+/* What a client is known to hold, on the server's side: one for all display channels of a client,
+ * which may encode on threads of their own; each keeps a reference. The memory is bounded by the window
+ * (4 or 5 bytes a pixel, and 10 MiB), and none is taken before the first image. first_id is 0, or after
+ * a seamless migration what the other server's next_id said. */
 struct clove_glz_encoder;
 
-struct clove_glz_encoder *clove_glz_encoder_new(int32_t window_pixels, uint64_t first_id);
-void clove_glz_encoder_free(struct clove_glz_encoder *encoder);
-uint64_t clove_glz_encoder_next_id(const struct clove_glz_encoder *encoder);
+struct clove_glz_encoder *clove_glz_encoder_new(uint64_t first_id);
+struct clove_glz_encoder *clove_glz_encoder_ref(struct clove_glz_encoder *encoder);
+void clove_glz_encoder_unref(struct clove_glz_encoder *encoder);
+
+/* What a channel's DISPLAY_INIT said. The first one's window holds for all (at most 2^24 pixels of it).
+ * False: it names another dictionary than the first channel did, and may have no GLZ images. */
+CLOVE_CHECKED bool clove_glz_encoder_open(struct clove_glz_encoder *encoder, uint8_t id,
+		int32_t window_pixels);
+
+/* A channel is gone that may have taken images with it: no one gets any more (CLOVE_ERR_STATE), as a client
+ * would wait for what they refer to. */
+void clove_glz_encoder_close(struct clove_glz_encoder *encoder);
+
+uint64_t clove_glz_encoder_next_id(struct clove_glz_encoder *encoder);
+/* Pixels held, for statistics and tests. */
+int64_t clove_glz_encoder_pixels(struct clove_glz_encoder *encoder);
 
 /* Bytes that no picture of this size exceeds; 0 if it cannot be encoded. */
 size_t clove_glz_bound(enum clove_format format, int32_t width, int32_t height);
 
-/* Encodes RGB16, RGB24, RGB32 or RGBA as the next image, which has to be sent: later ones refer to it.
+/* Encodes RGB16, RGB24, RGB32 or RGBA as the next image, which has to be sent: later ones refer to it; and
+ * a channel has to send its images in the order in which it encoded them.
  * CLOVE_ERR_LIMIT: does not fit in `capacity`, or is as large as the window; nothing has been numbered,
  * and the caller sends another form. */
 CLOVE_CHECKED enum clove_err clove_glz_encode(struct clove_glz_encoder *encoder, uint8_t *dst,
 		size_t capacity, const struct clove_pixels *src, bool is_top_down, size_t *size);
+
+/* A GLZ stream as ZLIB_GLZ_RGB's data. CLOVE_ERR_LIMIT: does not fit in `capacity`. */
+CLOVE_CHECKED enum clove_err clove_zlib_glz_deflate(uint8_t *dst, size_t capacity,
+		struct clove_bytes glz, size_t *size);
 
 #endif

@@ -95,27 +95,25 @@ static enum clove_err convert_palette(uint8_t *dst, enum clove_format into, cons
 		enum clove_format from, int32_t n, const struct clove_palette *palette)
 {
 	uint32_t high = into == CLOVE_FORMAT_RGBA ? 0xff000000 : 0;
-	bool is_4bit = from == CLOVE_FORMAT_PLT4_LE || from == CLOVE_FORMAT_PLT4_BE;
+	size_t size = into == CLOVE_FORMAT_RGB16 ? 2 : 4;
+	enum clove_err err = CLOVE_OK;
 
 	if (!palette || !palette->count)
 		return CLOVE_ERR_BOUNDS;
 	for (int32_t x = 0; x < n; x++) {
 		uint32_t index = index_at(src, from, x);
 
-		if (index >= palette->count && is_4bit)  /* as existing clients do */
-			index %= (uint32_t)palette->count;
 		if (index >= palette->count) {
-			size_t size = into == CLOVE_FORMAT_RGB16 ? 2 : 4;
-
-			memset(dst + (size_t)x * size, 0, (size_t)(n - x) * size);
-			return CLOVE_ERR_BOUNDS;
+			memset(dst + (size_t)x * size, 0, size);
+			err = from == CLOVE_FORMAT_PLT4_LE || from == CLOVE_FORMAT_PLT4_BE ? err : CLOVE_ERR_BOUNDS;
+			continue;
 		}
 		if (into == CLOVE_FORMAT_RGB16)
 			clove_put_le16(dst + 2 * (size_t)x, (uint16_t)palette->entries[index]);
 		else
 			clove_put_le32(dst + 4 * (size_t)x, (palette->entries[index] & 0xffffff) | high);
 	}
-	return CLOVE_OK;
+	return err;
 }
 
 /* Pixel x as 0xAARRGGBB. */

@@ -75,8 +75,8 @@ bool clove_pixels_converts(enum clove_format from, enum clove_format into);
 
 /* `n` pixels of one format into another (not overlapping). What the source has not is written as
  * x = 0, A = 255; 5 bits widen to 8 as (v << 3) | (v >> 2). Palettes: into RGB32 and RGBA the entries
- * are colours, into RGB16 they are 555 values. CLOVE_ERR_BOUNDS: an index beyond the palette;
- * the pixels before it are written, the others black. CLOVE_ERR_UNSUPPORTED: no such pair. */
+ * are colours, into RGB16 they are 555 values. An index beyond the palette is a pixel of
+ * 0, and but for 4 bits, where existing clients draw on, CLOVE_ERR_BOUNDS. CLOVE_ERR_UNSUPPORTED: no such pair. */
 CLOVE_CHECKED enum clove_err clove_pixels_convert_row(uint8_t *dst, enum clove_format into,
 		const uint8_t *src, enum clove_format from, int32_t n, const struct clove_palette *palette);
 

@@ -63,9 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(WINDOW);
 
-	encoder = clove_glz_encoder_new(WINDOW, 0);
+	encoder = clove_glz_encoder_new(0);
 	mirror = clove_glz_dictionary_new(WINDOW);
-	while (dictionary && encoder && mirror && size >= 3) {
+	if (!dictionary || !encoder || !mirror || !clove_glz_encoder_open(encoder, 0, WINDOW))
+		abort();
+	while (size >= 3) {
 		size_t len = clove_le16(data);
 		unsigned int kind = data[2] % 5;
 
@@ -79,6 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	clove_glz_dictionary_free(dictionary);
 	clove_glz_dictionary_free(mirror);
-	clove_glz_encoder_free(encoder);
+	clove_glz_encoder_unref(encoder);
 	return 0;
 }

@@ -351,14 +351,15 @@ static void sequence_open(const char *name, uint32_t window)
 	unload(sequence);
 	clove_glz_dictionary_free(dictionary);
 	clove_glz_dictionary_free(client);
-	clove_glz_encoder_free(encoder);
+	clove_glz_encoder_unref(encoder);
 	sequence = load(name);
 	snprintf(sequence_name, sizeof sequence_name, "%s", name);
 	sequence_at = 0;
 	sequence_record = 0;
 	dictionary = clove_glz_dictionary_new((int32_t)window);
 	client = clove_glz_dictionary_new((int32_t)window);
-	encoder = clove_glz_encoder_new((int32_t)window, 0);
+	encoder = clove_glz_encoder_new(0);
+	ck_assert(clove_glz_encoder_open(encoder, 1, (int32_t)window));
 }
 
 static struct clove_bytes sequence_next(void)
@@ -413,7 +414,7 @@ static void sequence_close(void)
 	sequence_name[0] = 0;
 	clove_glz_dictionary_free(dictionary);
 	clove_glz_dictionary_free(client);
-	clove_glz_encoder_free(encoder);
+	clove_glz_encoder_unref(encoder);
 	dictionary = client = NULL;
 	encoder = NULL;
 }

@@ -375,10 +375,11 @@ static struct clove_image make_image(int row, uint8_t *memory, uint8_t *room, si
 {
 	struct clove_pixels src = draw_form(images[row].form, images[row].is_top_down, memory);
 	struct clove_image image = { .type = images[row].type, .width = W, .height = H };
-	struct clove_glz_encoder *glz = clove_glz_encoder_new(1 << 20, 0);
+	struct clove_glz_encoder *glz = clove_glz_encoder_new(0);
 	uLongf zlib = size / 2;
 	size_t len = 0;
 
+	ck_assert(clove_glz_encoder_open(glz, 1, 1 << 20));
 	switch (image.type) {
 	case CLOVE_IMAGE_TYPE_BITMAP:
 		image.bitmap = (struct clove_image_bitmap){ .format = images[row].form, .x = W, .y = H,
@@ -410,7 +411,7 @@ static struct clove_image make_image(int row, uint8_t *memory, uint8_t *room, si
 	default:
 		ck_assert(!clove_glz_encode(glz, room, size / 2, &src, true, &len));
 	}
-	clove_glz_encoder_free(glz);
+	clove_glz_encoder_unref(glz);
 	if (image.type == CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB) {
 		ck_assert_int_eq(compress(room + size / 2, &zlib, room, len), Z_OK);
 		image.zlib_glz_rgb = (struct clove_image_zlib_glz){ (uint32_t)len, (uint32_t)zlib,
@@ -1023,10 +1024,11 @@ START_TEST(test_display_channel_shares_the_glz_dictionary)
 {
 	uint8_t memory[W * H * 4], rooms[2][4096];
 	struct clove_pixels src = draw_form(CLOVE_FORMAT_RGB32, true, memory);
-	struct clove_glz_encoder *encoder = clove_glz_encoder_new(1 << 20, 0);
+	struct clove_glz_encoder *encoder = clove_glz_encoder_new(0);
 	struct clove_image glz[2];
 	struct pair pair;
 
+	ck_assert(clove_glz_encoder_open(encoder, 1, 1 << 20));
 	for (int i = 0; i < 2; i++) {
 		size_t len;
 
@@ -1035,7 +1037,7 @@ START_TEST(test_display_channel_shares_the_glz_dictionary)
 				.glz_rgb = { (uint32_t)len, CLOVE_BYTES(rooms[i], len) } };
 	}
 	ck_assert_uint_lt(glz[1].glz_rgb.data_size, glz[0].glz_rgb.data_size); /* it does refer */
-	clove_glz_encoder_free(encoder);
+	clove_glz_encoder_unref(encoder);
 	pair_init(&pair);
 	say_copy(&pair.playings[1], &glz[1]);
 	pair_turn(&pair, false);

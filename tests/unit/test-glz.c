@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-glz.c - what a GLZ dictionary holds, waits for and lets go. */
+#include <pthread.h>
 #include <zlib.h>
 #include "common/codec/glz.h"
 #include "tests/unit/codec-fixture.h"
@@ -151,11 +152,19 @@ START_TEST(test_zlib_must_give_what_it_announces)
 }
 END_TEST
 
+static struct clove_glz_encoder *encoder_new(int32_t window, uint64_t first_id)
+{
+	struct clove_glz_encoder *encoder = clove_glz_encoder_new(first_id);
+
+	ck_assert(clove_glz_encoder_open(encoder, 1, window));
+	return encoder;
+}
+
 /* A desktop that scrolls, changes and grows, in all formats, through one window; the decoder must
  * never miss what the encoder refers to. */
 START_TEST(test_encoder_and_dictionary_agree)
 {
-	struct clove_glz_encoder *encoder = clove_glz_encoder_new(60000, 0);
+	struct clove_glz_encoder *encoder = encoder_new(60000, 0);
 	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(60000);
 	size_t sum = 0, raw = 0;
 
@@ -188,14 +197,14 @@ START_TEST(test_encoder_and_dictionary_agree)
 	}
 	ck_assert_uint_eq(clove_glz_encoder_next_id(encoder), 400);
 	ck_assert_uint_lt(sum, raw / 3);
-	clove_glz_encoder_free(encoder);
+	clove_glz_encoder_unref(encoder);
 	clove_glz_dictionary_free(dictionary);
 }
 END_TEST
 
 START_TEST(test_image_as_large_as_the_window_is_refused)
 {
-	struct clove_glz_encoder *encoder = clove_glz_encoder_new(100, 7);
+	struct clove_glz_encoder *encoder = encoder_new(100, 7);
 	struct clove_pixels src = fixture_picture(CLOVE_FORMAT_RGB32, 10, 10, 1);
 	uint8_t out[1000];
 	size_t size;
@@ -205,7 +214,133 @@ START_TEST(test_image_as_large_as_the_window_is_refused)
 	ck_assert_int_eq(clove_glz_encode(encoder, out, sizeof out, &src, true, &size), CLOVE_OK);
 	ck_assert_uint_eq(clove_glz_encoder_next_id(encoder), 8);
 	free(src.data);
-	clove_glz_encoder_free(encoder);
+	clove_glz_encoder_unref(encoder);
+}
+END_TEST
+
+START_TEST(test_one_dictionary_a_client)
+{
+	struct clove_glz_encoder *encoder = clove_glz_encoder_new(0);
+	struct clove_pixels src = fixture_picture(CLOVE_FORMAT_RGB32, 10, 10, 1);
+	uint8_t out[1000];
+	size_t size;
+
+	ck_assert_int_eq(clove_glz_encode(encoder, out, sizeof out, &src, true, &size), CLOVE_ERR_STATE);
+	ck_assert(clove_glz_encoder_open(encoder, 3, 101));
+	ck_assert(clove_glz_encoder_open(encoder, 3, 1));      /* the first one's window holds */
+	ck_assert(!clove_glz_encoder_open(encoder, 4, 1000));
+	ck_assert_int_eq(clove_glz_encode(encoder, out, sizeof out, &src, true, &size), CLOVE_OK);
+	ck_assert_int_eq(clove_glz_encoder_pixels(encoder), 100);
+	clove_glz_encoder_close(encoder);
+	ck_assert_int_eq(clove_glz_encoder_pixels(encoder), 0);
+	ck_assert_int_eq(clove_glz_encode(encoder, out, sizeof out, &src, true, &size), CLOVE_ERR_STATE);
+	ck_assert_uint_eq(clove_glz_encoder_next_id(encoder), 1);
+	free(src.data);
+	clove_glz_encoder_unref(encoder);
+}
+END_TEST
+
+/* One display of a client: a thread of its own, one dictionary for all. */
+struct display {
+	struct clove_glz_encoder *encoder;
+	int number;
+	struct { struct clove_pixels src; uint8_t *bytes; size_t size; } sent[60];
+};
+
+static void *run_display(void *opaque)
+{
+	struct display *display = opaque;
+
+	for (int i = 0; i < 60; i++) {
+		struct clove_pixels src = fixture_picture(CLOVE_FORMAT_RGB32, 60 + i, 40, (uint32_t)i % 7);
+		size_t size, bound = clove_glz_bound(src.format, src.width, src.height);
+		uint8_t *out = malloc(bound);
+
+		if (clove_glz_encode(display->encoder, out, bound, &src, i % 2, &size))
+			size = 0;
+		display->sent[i].src = src;
+		display->sent[i].bytes = out;
+		display->sent[i].size = size;
+	}
+	clove_glz_encoder_unref(display->encoder);
+	return NULL;
+}
+
+/* However the threads take turns, a client that reads the channels in any order gets all pictures. */
+START_TEST(test_displays_share_a_dictionary)
+{
+	enum { DISPLAYS = 3, WINDOW = 40000 };
+	static struct display displays[DISPLAYS];
+	struct clove_glz_encoder *encoder = encoder_new(WINDOW, 0);
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(WINDOW);
+	pthread_t threads[DISPLAYS];
+	int at[DISPLAYS] = { 0 }, done = 0, waits = 0;
+	size_t sum = 0, raw = 0;
+
+	for (int d = 0; d < DISPLAYS; d++) {
+		displays[d].encoder = clove_glz_encoder_ref(encoder);
+		displays[d].number = d;
+		ck_assert_int_eq(pthread_create(&threads[d], NULL, run_display, &displays[d]), 0);
+	}
+	for (int d = 0; d < DISPLAYS; d++)
+		pthread_join(threads[d], NULL);
+	ck_assert_uint_eq(clove_glz_encoder_next_id(encoder), DISPLAYS * 60);
+	ck_assert_int_le(clove_glz_encoder_pixels(encoder), WINDOW);
+	clove_glz_encoder_unref(encoder);
+
+	for (int d = 0; done < DISPLAYS * 60; d = (d + 1) % DISPLAYS) {
+		while (at[d] < 60) {
+			struct clove_pixels *src = &displays[d].sent[at[d]].src;
+			struct clove_pixels back = fixture_rows(src->format, src->width, src->height);
+			size_t size = displays[d].sent[at[d]].size;
+			enum clove_err err;
+
+			ck_assert_uint_gt(size, 0);
+			err = clove_glz_decode(dictionary, CLOVE_BYTES(displays[d].sent[at[d]].bytes, size),
+					&back);
+			if (err == CLOVE_ERR_AGAIN) {
+				free(back.data);
+				ck_assert_int_lt(waits++, 10000);
+				break;
+			}
+			ck_assert_int_eq(err, CLOVE_OK);
+			ck_assert(fixture_same(src, &back));
+			sum += size;
+			raw += 4 * (size_t)src->width * (size_t)src->height;
+			free(back.data);
+			free(src->data);
+			free(displays[d].sent[at[d]].bytes);
+			at[d]++;
+			done++;
+		}
+	}
+	ck_assert_uint_lt(sum, raw / 3);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
+START_TEST(test_zlib_there_and_back)
+{
+	struct clove_glz_encoder *encoder = encoder_new(100000, 0);
+	struct clove_pixels src = fixture_picture(CLOVE_FORMAT_RGB32, 200, 100, 1);
+	size_t size, packed_size, bound = clove_glz_bound(src.format, src.width, src.height);
+	uint8_t *out = malloc(bound), *packed = malloc(bound);
+	struct clove_buf glz = { NULL };
+
+	ck_assert_int_eq(clove_glz_encode(encoder, out, bound, &src, true, &size), CLOVE_OK);
+	ck_assert_int_eq(clove_zlib_glz_deflate(packed, bound, CLOVE_BYTES(out, size), &packed_size), CLOVE_OK);
+	ck_assert_uint_lt(packed_size, size);
+	ck_assert_int_eq(clove_zlib_glz_inflate(CLOVE_BYTES(packed, packed_size), (uint32_t)size, 20000, &glz),
+			CLOVE_OK);
+	ck_assert_uint_eq(glz.len, size);
+	ck_assert_mem_eq(glz.data, out, size);
+	ck_assert_int_eq(clove_zlib_glz_deflate(packed, packed_size - 1, CLOVE_BYTES(out, size), &size),
+			CLOVE_ERR_LIMIT);
+	clove_buf_fini(&glz);
+	free(src.data);
+	free(packed);
+	free(out);
+	clove_glz_encoder_unref(encoder);
 }
 END_TEST
 
@@ -215,7 +350,8 @@ int main(void)
 			test_gap_keeps_what_is_older, test_migrated_sequence_is_released,
 			test_black_stands_for_a_lost_image, test_memory_is_bounded,
 			test_zlib_must_give_what_it_announces, test_encoder_and_dictionary_agree,
-			test_image_as_large_as_the_window_is_refused };
+			test_image_as_large_as_the_window_is_refused, test_one_dictionary_a_client,
+			test_displays_share_a_dictionary, test_zlib_there_and_back };
 
-	return fixture_run("glz", tests, 9);
+	return fixture_run("glz", tests, 12);
 }
