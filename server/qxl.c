@@ -16,6 +16,7 @@ enum {
 	BITMAP_DIRECT = 1, BITMAP_TOP_DOWN = 4,
 	HIGH_BITS_SET = 2,
 	CLIP_MOST = 65536 * 16,
+	CLIP_PIECES_MOST = 1 << 20,       /* boxes of the region that a clip becomes */
 	QUIC_MOST = 64 << 20,
 	DECODED_MOST = 32 << 20,          /* pixels */
 	OUTLINE_MOST = 4 << 20,           /* bytes of a path or a string */
@@ -567,6 +568,53 @@ static const read_fn readers[CLOVE_QXL_DRAWS] = {
 	[CLOVE_QXL_DRAW_COMPOSITE] = read_composite,
 };
 
+static int compare(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How many of n sorted numbers are smaller. */
+static size_t rank(const int32_t *sorted, size_t n, int32_t v)
+{
+	size_t low = 0;
+
+	while (n) {
+		size_t half = n / 2;
+
+		if (sorted[low + half] < v) {
+			low += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return low;
+}
+
+/* A region is cut wherever a box begins or ends: n boxes can become n * n. A driver's do not overlap. */
+static enum clove_err check_pieces(const pixman_box32_t *boxes, int n)
+{
+	int32_t *edges = malloc(((size_t)n * 2 + 1) * sizeof *edges);
+	size_t count = 0, pieces = 0;
+
+	if (!edges)
+		return CLOVE_ERR_NOMEM;
+	for (int i = 0; i < n; i++) {
+		edges[2 * i] = boxes[i].y1;
+		edges[2 * i + 1] = boxes[i].y2;
+	}
+	qsort(edges, (size_t)n * 2, sizeof *edges, compare);
+	for (size_t i = 0; i < (size_t)n * 2; i++)
+		if (!count || edges[i] != edges[count - 1])
+			edges[count++] = edges[i];
+	for (int i = 0; i < n; i++)
+		pieces += rank(edges, count, boxes[i].y2) - rank(edges, count, boxes[i].y1);
+	free(edges);
+	return pieces > CLIP_PIECES_MOST ? CLOVE_ERR_LIMIT : CLOVE_OK;
+}
+
 static enum clove_err read_clip(const struct clove_qxl_source *source, uint32_t type,
 		uint64_t address, struct clove_qxl_drawable *d)
 {
@@ -608,6 +656,11 @@ static enum clove_err read_clip(const struct clove_qxl_source *source, uint32_t 
 	clove_chunks_fini(&chunks);
 	if (!boxes)
 		return CLOVE_ERR_NOMEM;
+	err = check_pieces(boxes, n);
+	if (err != CLOVE_OK) {
+		free(boxes);
+		return err;
+	}
 	pixman_region32_fini(&d->clip);
 	d->has_clip = true;
 	bool is_made = pixman_region32_init_rects(&d->clip, boxes, n);

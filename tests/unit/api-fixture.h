@@ -102,7 +102,7 @@ struct display {
 	QXLCommandExt ring[RING], cursor_ring[RING];
 	unsigned int put, cursor_put;
 	atomic_uint taken, cursor_taken;
-	atomic_int released, flushed, completed, area_rects, caps_calls, caps_present, level_calls;
+	atomic_int released, flushed, completed, area_rects, caps_calls, caps_present, caps, level_calls;
 	atomic_int worker_calls;          /* any callback of the worker's thread */
 	_Atomic uint64_t cookies;         /* a bit each, of those that came back */
 };
@@ -183,8 +183,8 @@ static void display_area_complete(QXLInstance *qxl, uint32_t id, struct QXLRect 
 
 static void display_set_caps(QXLInstance *qxl, uint8_t present, uint8_t caps[SPICE_CAPABILITIES_SIZE])
 {
-	(void)caps;
 	display_of(qxl)->caps_calls++;
+	display_of(qxl)->caps = caps[0];
 	display_of(qxl)->caps_present = present;
 }
 

@@ -1224,9 +1224,12 @@ START_TEST(test_viewer_comes_and_goes)
 {
 	display_up(true);
 	ck_assert_int_eq(d.caps_present, 1);
+	/* we draw: what the viewer cannot do is no matter to the guest's driver */
+	ck_assert_int_eq(d.caps & 12, 12);
 	player_free(viewer);
 	viewer = NULL;
 	NET_TURN_UNTIL(loop, !d.caps_present);
+	ck_assert_int_eq(d.caps, 0);
 	display_down();
 }
 END_TEST
@@ -1264,6 +1267,34 @@ START_TEST(test_monitors)
 }
 END_TEST
 
+/* Surfaces beside the primary one: drawn on, saved when asked for, and their commands given back in the end. */
+START_TEST(test_surfaces)
+{
+	static uint32_t first[H][W], second[H][W];
+
+	display_up(false);
+	first[1][1] = 0x777777;
+	put_surface(&d, 3, true, &first[0][0]);
+	put_surface(&d, 4, true, &second[0][0]);
+	put_surface(&d, 3, true, &second[0][0]); /* there is one */
+	put_drawing(&d, 3, 0x112233);
+	spice_qxl_flush_surfaces_async(&d.qxl, 1);
+	NET_TURN_UNTIL(loop, d.completed == 1);
+	ck_assert_uint_eq(first[H - 1][W - 1] & 0xffffff, 0x112233);
+	ck_assert_uint_eq(second[H - 1][W - 1], 0);
+	ck_assert_int_eq(d.released, 2); /* the drawing, and the surface that could not be */
+	put_drawing(&d, 4, 0x445566);
+	spice_qxl_destroy_surfaces(&d.qxl);
+	ck_assert_uint_eq(second[0][0] & 0xffffff, 0x445566);
+	ck_assert_int_eq(d.released, 5);
+	put_drawing(&d, 4, 1); /* nowhere, and given back */
+	spice_qxl_wakeup(&d.qxl);
+	NET_TURN_UNTIL(loop, d.released == 6);
+	ck_assert_uint_eq(second[0][0] & 0xffffff, 0x445566);
+	display_down();
+}
+END_TEST
+
 /* After a migration: the surface is there again, with the pixels that lie in guest memory. */
 START_TEST(test_loadvm)
 {
@@ -1277,8 +1308,11 @@ START_TEST(test_loadvm)
 	create->type = QXL_SURFACE_CMD_CREATE;
 	create->u.surface_create = (QXLSurface){ .format = SPICE_SURFACE_FMT_32_xRGB, .width = W, .height = H,
 			.stride = W * 4, .data = (uint64_t)(uintptr_t)pixels };
+	pixels[3][3] = 0x424242;
 	spice_qxl_loadvm_commands(&d.qxl, NULL, 0);
 	spice_qxl_loadvm_commands(&d.qxl, ext, 2);
+	spice_qxl_update_area(&d.qxl, 5, &whole, NULL, 0, 0);
+	ck_assert_uint_eq(pixels[3][3], 0x424242);
 	put_drawing(&d, 5, 0xabcdef);
 	spice_qxl_update_area(&d.qxl, 5, &whole, NULL, 0, 0);
 	ck_assert_uint_eq(pixels[H / 2][W / 2] & 0xffffff, 0xabcdef);
@@ -1456,6 +1490,7 @@ static void suite_add(TCase *tc)
 	tcase_add_test(tc, test_primary_and_viewer);
 	tcase_add_test(tc, test_viewer_comes_and_goes);
 	tcase_add_test(tc, test_monitors);
+	tcase_add_test(tc, test_surfaces);
 	tcase_add_test(tc, test_loadvm);
 	tcase_add_test(tc, test_scanout);
 	tcase_add_test(tc, test_two_servers);

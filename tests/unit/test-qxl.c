@@ -125,6 +125,37 @@ START_TEST(test_clip_total_must_match)
 }
 END_TEST
 
+/* Columns, each a little higher than the one before: between every two edges there is a piece of each. */
+START_TEST(test_clip_may_not_explode)
+{
+	static uint8_t head[24];
+	struct clove_memslot window = { 0 };
+	enum { COLUMNS = 4000 };
+	uint8_t *memory = calloc(1, 1 << 20);
+
+	window.start = window.delta = (uintptr_t)memory;
+	window.end = window.start + (1 << 20);
+	ck_assert_int_eq(clove_memslot_set(&guest.memslots, GUEST, 2, &window), CLOVE_OK);
+	clove_put_le32(head, COLUMNS);
+	clove_put_le32(head + 4, COLUMNS * 16);
+	memcpy(memory, head, sizeof head);
+	for (int is_stairs = 0; is_stairs < 2; is_stairs++) {
+		struct clove_qxl_drawable drawable;
+		void *release;
+
+		for (int i = 0; i < COLUMNS; i++)
+			put_rect(memory + 24 + 16 * i, 2 * i, is_stairs ? i : 0, 2 * i + 1, 8000);
+		put_fill(&guest, 0, 0, 8000, 8000, 1, 8);
+		clove_put_le32(guest.memory + AT_DRAWABLE + 47, 1);
+		clove_put_le64(guest.memory + AT_DRAWABLE + 51, 2ull << 56);
+		ck_assert_int_eq(clove_qxl_read_drawable(&guest.source, guest_address(AT_DRAWABLE), &drawable,
+				&release), is_stairs ? CLOVE_ERR_LIMIT : CLOVE_OK);
+		clove_qxl_drawable_fini(&drawable);
+	}
+	free(memory);
+}
+END_TEST
+
 START_TEST(test_surfaces_are_bounded)
 {
 	static const struct {
@@ -216,6 +247,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_copy_is_checked, 0, sizeof cases / sizeof *cases);
 	tcase_add_test(tcase, test_palette_must_be_there);
 	tcase_add_test(tcase, test_clip_total_must_match);
+	tcase_add_test(tcase, test_clip_may_not_explode);
 	tcase_add_test(tcase, test_surfaces_are_bounded);
 	tcase_add_test(tcase, test_monitors_are_checked);
 	tcase_add_test(tcase, test_cursor_shape_must_be_whole);
