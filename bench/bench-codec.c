@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* bench-codec.c - how fast and how small each codec is on desktop text, a flat interface and a photo.
  *
- * usage: bench-codec [milliseconds per figure]
- * MB/s are of 4-byte pixels; `of lz4` compares with LZ4_compress_default and LZ4_decompress_safe in
- * the same run; `of search` compares an LZ stream's size with a plain greedy search (one entry in each
- * of 8192 slots, every pixel looked up), which is what existing encoders do.
+ * usage: bench-codec [rounds]
+ * Medians of interleaved rounds, in MB/s of 4-byte pixels and of the thread's CPU time. Beside our codecs run
+ * LZ4_compress_default and zstd -1, on the same pixels in the same rounds; then each bar of ours, its ratio
+ * and whether it holds. `of search` compares an LZ stream's size with a plain greedy search (one entry in
+ * each of 8192 slots, every pixel looked up), which is what existing encoders do.
  */
 #include <lz4.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#ifdef HAVE_ZSTD
+#include <zstd.h>
+#endif
+#include "common/codec/glz.h"
 #include "common/codec/jpeg.h"
 #include "common/codec/lz.h"
 #include "common/codec/lz4.h"
 #include "common/codec/quic.h"
-#include "common/util/loop.h"
 
 #define WIDTH 1920
 #define HEIGHT 1080
@@ -89,32 +94,32 @@ static void draw_flat(uint32_t *p)
 	}
 }
 
-/* Smooth surfaces with grain, as a camera makes them. */
+/* Smooth light of several scales and a grain of one step, as a camera's picture has it after a JPEG. */
 static void draw_photo(uint32_t *p)
 {
-	enum { CELL = 40, W = WIDTH / CELL + 2, H = HEIGHT / CELL + 2 };
-	static int grid[3][H][W];
+	static const struct { int step, weight; } scales[] = { { 256, 110 }, { 64, 60 }, { 20, 36 }, { 7, 14 } };
+	static int light[PIXELS];
 
-	for (int c = 0; c < 3; c++)
-		for (int y = 0; y < H; y++)
-			for (int x = 0; x < W; x++)
-				grid[c][y][x] = (int)(chance() % 256);
-	for (int y = 0; y < HEIGHT; y++) {
-		for (int x = 0; x < WIDTH; x++) {
-			int i = x / CELL, j = y / CELL, u = x % CELL, v = y % CELL;
-			uint32_t pixel = 0;
+	memset(p, 0, PIXELS * sizeof *p);
+	for (int c = 0; c < 24; c += 8) {
+		memset(light, 0, sizeof light);
+		for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
+			static int lattice[(WIDTH / 7 + 2) * (HEIGHT / 7 + 2)];
+			int step = scales[s].step, columns = WIDTH / step + 2, lines = HEIGHT / step + 2;
 
-			for (int c = 0; c < 3; c++) {
-				int top = grid[c][j][i] * (CELL - u) + grid[c][j][i + 1] * u;
-				int low = grid[c][j + 1][i] * (CELL - u) + grid[c][j + 1][i + 1] * u;
-				int value = (top * (CELL - v) + low * v) / (CELL * CELL)
-						+ (int)(chance() % 7) - 3;
+			for (int i = 0; i < columns * lines; i++)
+				lattice[i] = (int)(chance() % (unsigned int)scales[s].weight);
+			for (int i = 0; i < PIXELS; i++) {
+				int x = i % WIDTH, y = i / WIDTH, u = x % step, v = y % step;
+				const int *l = lattice + y / step * columns + x / step;
 
-				value = value < 0 ? 0 : value > 255 ? 255 : value;
-				pixel |= (uint32_t)value << 8 * c;
+				light[i] += (l[0] * (step - u) * (step - v) + l[1] * u * (step - v)
+						+ l[columns] * (step - u) * v + l[columns + 1] * u * v)
+						* 16 / (step * step);
 			}
-			p[y * WIDTH + x] = pixel;
 		}
+		for (int i = 0; i < PIXELS; i++)
+			p[i] |= (uint32_t)(light[i] / 16 + 20 + (int)(chance() % 2)) << c;
 	}
 }
 
@@ -176,6 +181,9 @@ struct bench {
 	struct clove_pixels image, into;
 	uint8_t *bytes;
 	size_t capacity, size;
+	/* made anew for each turn: every image is a dictionary's first */
+	struct clove_glz_encoder *glz;
+	struct clove_glz_dictionary *dictionary;
 };
 
 static enum clove_err quic_encode(struct bench *b)
@@ -196,6 +204,16 @@ static enum clove_err lz_encode(struct bench *b)
 static enum clove_err lz_decode(struct bench *b)
 {
 	return clove_lz_decode(CLOVE_BYTES(b->bytes, b->size), NULL, &b->into);
+}
+
+static enum clove_err glz_encode(struct bench *b)
+{
+	return clove_glz_encode(b->glz, b->bytes, b->capacity, &b->image, true, &b->size);
+}
+
+static enum clove_err glz_decode(struct bench *b)
+{
+	return clove_glz_decode(b->dictionary, CLOVE_BYTES(b->bytes, b->size), &b->into);
 }
 
 static enum clove_err lz4_encode(struct bench *b)
@@ -231,77 +249,189 @@ static enum clove_err plain_decode(struct bench *b)
 			PIXELS * 4) == PIXELS * 4 ? CLOVE_OK : CLOVE_ERR_VALUE;
 }
 
-static const struct codec {
+#ifdef HAVE_ZSTD
+static enum clove_err zstd_encode(struct bench *b)
+{
+	b->size = ZSTD_compress(b->bytes, b->capacity, b->image.data, PIXELS * 4, 1);
+	return ZSTD_isError(b->size) ? CLOVE_ERR_LIMIT : CLOVE_OK;
+}
+
+static enum clove_err zstd_decode(struct bench *b)
+{
+	return ZSTD_decompress(b->into.data, PIXELS * 4, b->bytes, b->size) == PIXELS * 4
+			? CLOVE_OK : CLOVE_ERR_VALUE;
+}
+#endif
+
+enum codec { PLAIN, ZSTD, LZ4, LZ, GLZ, QUIC, JPEG, CODECS };
+
+static const struct {
 	const char *name;
 	enum clove_err (*encode)(struct bench *b), (*decode)(struct bench *b);
-} codecs[] = {
-	{ "lz4 library", plain_encode, plain_decode },
-	{ "lz4", lz4_encode, lz4_decode },
-	{ "lz", lz_encode, lz_decode },
-	{ "quic", quic_encode, quic_decode },
-	{ "jpeg", jpeg_encode, jpeg_decode },
+} codecs[CODECS] = {
+	[PLAIN] = { "lz4 library", plain_encode, plain_decode },
+#ifdef HAVE_ZSTD
+	[ZSTD] = { "zstd -1", zstd_encode, zstd_decode },
+#endif
+	[LZ4] = { "lz4", lz4_encode, lz4_decode },
+	[LZ] = { "lz", lz_encode, lz_decode },
+	[GLZ] = { "glz", glz_encode, glz_decode },
+	[QUIC] = { "quic", quic_encode, quic_decode },
+	[JPEG] = { "jpeg", jpeg_encode, jpeg_decode },
 };
 
-/* The best of many turns, in MB/s: on a busy machine the others tell of the neighbours. */
-static double speed(struct bench *b, enum clove_err (*run)(struct bench *b), uint64_t ms)
+enum image { TEXT, FLAT, PHOTO, IMAGES };
+
+static const struct {
+	const char *name;
+	void (*draw)(uint32_t *p);
+} images[IMAGES] = { { "text", draw_text }, { "flat", draw_flat }, { "photo", draw_photo } };
+
+static const struct bar {
+	enum image image;
+	enum codec codec;
+	bool is_decode;
+	enum codec beside;
+	double least;
+} bars[] = {
+	{ PHOTO, QUIC, false, PLAIN, 0.6 },
+	{ PHOTO, QUIC, true, PLAIN, 0.6 },
+	{ TEXT, QUIC, false, ZSTD, 0.9 },
+	{ PHOTO, LZ, false, PLAIN, 0.8 },
+	{ TEXT, LZ, false, PLAIN, 1.0 },
+	{ PHOTO, GLZ, false, LZ, 0.8 },
+};
+
+#define MOST_ROUNDS 99
+
+static struct row {
+	double encode[MOST_ROUNDS], decode[MOST_ROUNDS]; /* MB/s */
+	size_t size;
+} rows[IMAGES][CODECS];
+static double search_sizes[IMAGES];
+
+/* CPU time: what the neighbours take is not counted. */
+static double mb_per_s(struct bench *b, enum clove_err (*run)(struct bench *b))
 {
-	uint64_t end = clove_now_us() + ms * 1000, best = UINT64_MAX;
+	struct timespec start, end;
 
-	for (int turns = 0; turns < 3 || clove_now_us() < end; turns++) {
-		uint64_t start = clove_now_ns(), took;
-
-		if (run(b))
-			return 0;
-		took = clove_now_ns() - start;
-		best = took < best ? took : best;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+	if (run(b)) {
+		fprintf(stderr, "a codec failed\n");
+		exit(1);
 	}
-	return PIXELS * 4.0 * 1000 / (double)best;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	return PIXELS * 4.0 * 1000 / ((double)(end.tv_sec - start.tv_sec) * 1e9
+			+ (double)(end.tv_nsec - start.tv_nsec));
+}
+
+static void measure(struct bench *b, enum image image, enum codec codec, int round)
+{
+	struct row *row = &rows[image][codec];
+
+	if (!codecs[codec].encode)
+		return;
+	clove_glz_encoder_free(b->glz);
+	clove_glz_dictionary_free(b->dictionary);
+	b->glz = clove_glz_encoder_new(2 * PIXELS, 0);
+	b->dictionary = clove_glz_dictionary_new(2 * PIXELS);
+	memset(b->into.data, 0xff, PIXELS * 4);
+	row->encode[round] = mb_per_s(b, codecs[codec].encode);
+	row->decode[round] = mb_per_s(b, codecs[codec].decode);
+	row->size = b->size;
+	if (codec != JPEG && memcmp(b->image.data, b->into.data, PIXELS * 4)) {
+		fprintf(stderr, "%s: the pixels differ\n", codecs[codec].name);
+		exit(1);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+
+	return (d > 0) - (d < 0);
+}
+
+static void print_rows(enum image image, int rounds)
+{
+	for (enum codec c = 0; c < CODECS; c++) {
+		struct row *row = &rows[image][c];
+
+		if (!codecs[c].encode)
+			continue;
+		qsort(row->encode, (size_t)rounds, sizeof *row->encode, compare);
+		qsort(row->decode, (size_t)rounds, sizeof *row->decode, compare);
+		printf("%-6s %-12s %9.0f %9.0f %9zu %8.3f", images[image].name, codecs[c].name,
+				row->encode[rounds / 2], row->decode[rounds / 2], row->size,
+				(double)row->size / PIXELS);
+		if (c == LZ)
+			printf(" %9.3f", (double)row->size / search_sizes[image]);
+		printf("\n");
+	}
+}
+
+static void print_bars(int rounds)
+{
+	printf("\n%-6s %-5s %-7s %-13s %6s %6s\n", "bar", "codec", "what", "beside", "least", "is");
+	for (size_t i = 0; i < sizeof bars / sizeof bars[0]; i++) {
+		const struct bar *bar = &bars[i];
+		const struct row *row = &rows[bar->image][bar->codec], *peer = &rows[bar->image][bar->beside];
+		double is = (bar->is_decode ? row->decode : row->encode)[rounds / 2] / peer->encode[rounds / 2];
+
+		printf("%-6s %-5s %-7s ", images[bar->image].name, codecs[bar->codec].name,
+				bar->is_decode ? "decode" : "encode");
+		if (codecs[bar->beside].encode)
+			printf("%-13s %6.2f %6.2f  %s\n", codecs[bar->beside].name, bar->least, is,
+					is >= bar->least ? "holds" : "missed");
+		else
+			printf("not built in: nothing to compare with\n");
+	}
+	for (enum image image = 0; image < IMAGES; image++) {
+		double is = (double)rows[image][LZ].size / search_sizes[image];
+
+		printf("%-6s %-5s %-7s %-13s %6.2f %6.3f  %s\n", images[image].name, "lz", "bytes",
+				"plain search", 1.05, is, is <= 1.05 ? "holds" : "missed");
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		void (*draw)(uint32_t *p);
-	} images[] = { { "text", draw_text }, { "flat", draw_flat }, { "photo", draw_photo } };
-	uint64_t ms = argc > 1 ? strtoul(argv[1], NULL, 10) : 300;
-	uint32_t *pixels = malloc(PIXELS * 4), *back = calloc(PIXELS, 4);
+	int rounds = argc > 1 ? atoi(argv[1]) : 15;
+	uint32_t *pixels[IMAGES], *back = calloc(PIXELS, 4);
 	struct bench b = {
-		.image = { (uint8_t *)pixels, WIDTH, HEIGHT, WIDTH * 4, CLOVE_FORMAT_RGB32 },
 		.into = { (uint8_t *)back, WIDTH, HEIGHT, WIDTH * 4, CLOVE_FORMAT_RGB32 },
 		.capacity = 32 << 20,
 	};
 
+	rounds = rounds < 1 ? 1 : rounds > MOST_ROUNDS ? MOST_ROUNDS : rounds;
 	b.bytes = malloc(b.capacity);
-	if (!pixels || !back || !b.bytes)
+	if (!back || !b.bytes)
 		return 1;
-	printf("%-6s %-12s %9s %9s %8s %8s %9s\n", "image", "codec", "encode", "decode", "bytes/px",
-			"of lz4", "of search");
-	for (size_t i = 0; i < sizeof images / sizeof images[0]; i++) {
-		double library = 0;
-
-		images[i].draw(pixels);
-		for (size_t c = 0; c < sizeof codecs / sizeof codecs[0]; c++) {
-			double encode, decode;
-
-			memset(back, 0, PIXELS * 4);
-			encode = speed(&b, codecs[c].encode, ms);
-			decode = speed(&b, codecs[c].decode, ms);
-			if (!c)
-				library = encode;
-			printf("%-6s %-12s %9.0f %9.0f %8.3f %8.2f", images[i].name, codecs[c].name, encode,
-					decode, (double)b.size / PIXELS, encode / library);
-			if (codecs[c].encode == lz_encode)
-				printf(" %9.3f", (double)b.size / (double)search_size(pixels));
-			printf("\n");
-			if (codecs[c].encode != jpeg_encode && memcmp(pixels, back, PIXELS * 4)) {
-				printf("%s: the pixels differ\n", codecs[c].name);
-				return 1;
-			}
+	for (enum image i = 0; i < IMAGES; i++) {
+		pixels[i] = malloc(PIXELS * 4);
+		if (!pixels[i])
+			return 1;
+		images[i].draw(pixels[i]);
+		search_sizes[i] = (double)search_size(pixels[i]);
+	}
+	for (int round = 0; round < rounds; round++) {
+		for (enum image i = 0; i < IMAGES; i++) {
+			b.image = b.into;
+			b.image.data = (uint8_t *)pixels[i];
+			for (enum codec c = 0; c < CODECS; c++)
+				measure(&b, i, c, round);
 		}
 	}
+	printf("%-6s %-12s %9s %9s %9s %8s %9s\n", "image", "codec", "encode", "decode", "bytes",
+			"bytes/px", "of search");
+	for (enum image i = 0; i < IMAGES; i++)
+		print_rows(i, rounds);
+	print_bars(rounds);
+	for (enum image i = 0; i < IMAGES; i++)
+		free(pixels[i]);
+	clove_glz_encoder_free(b.glz);
+	clove_glz_dictionary_free(b.dictionary);
 	free(b.bytes);
 	free(back);
-	free(pixels);
 	return 0;
 }
