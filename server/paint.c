@@ -3,6 +3,9 @@
 #include "server/paint.h"
 
 #include "common/protocol/enums.h"
+#include "common/util/loop.h"
+
+enum { COMPARE_MS = 100 };            /* often enough to see what of a video stands still, and its end */
 
 /* The one rectangle that is drawn, within the surface; false if there are more, or a mask. */
 static bool one_box(const struct clove_qxl_drawable *d, const struct clove_surface *target,
@@ -103,6 +106,21 @@ static uint32_t color_at(const struct clove_surface *surface, int32_t x, int32_t
 	return clove_le32(clove_surface_row(surface, y) + (size_t)x * 4) & 0xffffff;
 }
 
+static bool is_of_video(const struct clove_paint *paint, pixman_box32_t *box)
+{
+	return paint->videos && pixman_region32_contains_rectangle(paint->videos, box) == PIXMAN_REGION_IN;
+}
+
+static bool is_comparison_due(struct clove_paint *paint)
+{
+	uint64_t now = clove_now_ms();
+
+	if (now - paint->compared_ms < COMPARE_MS)
+		return false;
+	paint->compared_ms = now;
+	return true;
+}
+
 enum clove_err clove_paint_draw(struct clove_paint *paint, const struct clove_qxl_drawable *d,
 		const struct clove_surfaces *surfaces, const struct clove_paint_watch *watch, void *opaque)
 {
@@ -125,7 +143,16 @@ enum clove_err clove_paint_draw(struct clove_paint *paint, const struct clove_qx
 		}
 		return CLOVE_OK;
 	}
-	if (is_one && new_pixels(d, target, &box, &now))
+	bool is_new = is_one && new_pixels(d, target, &box, &now);
+	bool is_video = is_new && is_of_video(paint, &box);
+
+	if (is_video && !is_comparison_due(paint)) {
+		err = clove_drawable_draw(d, surfaces, NULL);
+		if (err == CLOVE_OK)
+			watch->renewed(opaque, &box);
+		return err;
+	}
+	if (is_new && !is_video)
 		follow_motion(paint, target, &box, &now, watch, opaque);
 	pixman_region32_init(&changed);
 	err = clove_drawable_draw(d, surfaces, &changed);

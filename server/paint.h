@@ -15,6 +15,8 @@ struct clove_paint_watch {
 	/* `box` has one colour now; `changed` of it had another. */
 	void (*filled)(void *opaque, const pixman_box32_t *box, uint32_t color,
 			const pixman_region32_t *changed);
+	/* `box` was drawn and may have changed anywhere: of a video not every picture is compared. */
+	void (*renewed)(void *opaque, const pixman_box32_t *box);
 };
 
 enum { CLOVE_PAINT_SIZES = 40 };
@@ -22,6 +24,8 @@ enum { CLOVE_PAINT_SIZES = 40 };
 /* What painting remembers of a screen; zeroed at first. */
 struct clove_paint {
 	struct clove_motion motions[CLOVE_PAINT_SIZES]; /* by the logarithm of the area */
+	pixman_region32_t *videos;    /* where what changes is most likely all new; NULL: nowhere */
+	uint64_t compared_ms;         /* when a picture of a video was compared last */
 };
 
 /* Draws, as clove_drawable_draw does. With `watch` the surface is compared with what was there. */

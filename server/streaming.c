@@ -11,7 +11,7 @@ enum {
 	IDS = 50,                         /* what the older servers use of 64 */
 	COLLECT_US = 8000,                /* the other columns of a picture come within that */
 	FRAME_LEAST_US = 12000,           /* no screen shows more than some 80 a second */
-	INTERVAL_LEAST_MS = 16,
+	INTERVAL_LEAST_US = 16000, INTERVAL_MOST_US = 300000,
 	RATE_PERCENT = 60,                /* of the line for all streams: the rest is for images */
 	REPORT_FRAMES = 5, REPORT_MS = 1000,
 	REPORT_CANNOT = UINT32_MAX, NO_AUDIO = UINT32_MAX,
@@ -27,7 +27,7 @@ struct stream {
 	pixman_box32_t created, box;      /* as STREAM_CREATE said; as it is now */
 	pixman_region32_t clip;
 	struct clove_video_encoder *encoder;
-	uint32_t interval_ms;
+	uint64_t interval_us, picture_us; /* between pictures of the guest; when the last one began */
 	bool is_pending;                  /* changed since the last frame */
 	uint64_t pending_us, sent_us, rest_us; /* since when; the last frame's; not before */
 	int64_t changed, usual;           /* pixels, since the last frame and in a whole picture */
@@ -181,6 +181,13 @@ static uint32_t free_id(struct clove_streaming *streaming)
 
 static void touch(struct stream *stream, int64_t pixels, uint64_t now_us)
 {
+	uint64_t interval = now_us - stream->picture_us;
+
+	if (!stream->is_pending || stream->changed >= stream->usual) {
+		if (interval >= INTERVAL_LEAST_US && interval <= INTERVAL_MOST_US)
+			stream->interval_us = (stream->interval_us * 7 + interval) / 8;
+		stream->picture_us = now_us;
+	}
 	if (!stream->is_pending)
 		stream->pending_us = now_us;
 	stream->is_pending = true;
@@ -196,7 +203,7 @@ static void begin(struct clove_streaming *streaming, struct stream *stream,
 		return;
 	*stream = (struct stream){ .region_id = region->id, .region_serial = region->serial,
 			.report_id = ++streaming->last_report_id, .created = region->box, .box = region->box,
-			.encoder = encoder, .interval_ms = region->interval_ms, .ahead_ms = AHEAD_FIRST_MS };
+			.encoder = encoder, .interval_us = (uint64_t)region->interval_ms * 1000, .ahead_ms = AHEAD_FIRST_MS };
 	stream->id = free_id(streaming);
 	pixman_region32_init(&stream->clip);
 	pixman_region32_copy(&stream->clip, (pixman_region32_t *)(uintptr_t)&region->clip);
@@ -287,8 +294,6 @@ void clove_streaming_follow(struct clove_streaming *streaming, const struct clov
 	FOR_EACH_STREAM(streaming, stream) {
 		const struct clove_video_region *region = find_region(regions, n, stream->region_id);
 
-		if (region)
-			stream->interval_ms = region->interval_ms;
 		if (region && region->serial == stream->region_serial)
 			continue;
 		if (region)
@@ -388,9 +393,8 @@ int clove_streaming_wait(const struct clove_streaming *streaming, uint64_t now_u
 /* Its part of what the line carries between two frames. */
 static size_t bytes_for(const struct clove_streaming *streaming, const struct stream *stream, uint64_t rate)
 {
-	uint64_t interval = stream->interval_ms < INTERVAL_LEAST_MS ? INTERVAL_LEAST_MS : stream->interval_ms;
 	int64_t all = area_of(&streaming->area);
-	uint64_t bytes = rate / 1000 * interval * RATE_PERCENT / 100;
+	uint64_t bytes = rate / 1000 * stream->interval_us / 1000 * RATE_PERCENT / 100;
 
 	if (!rate || !all)
 		return 0;

@@ -67,6 +67,7 @@ struct clove_worker {
 	struct clove_batch batch;         /* taken from the ring and being run */
 	struct clove_record *record;      /* or NULL */
 	struct clove_paint paint;
+	pixman_region32_t videos;
 	struct clove_screen screen;
 	struct clove_pointer pointer;
 	bool is_driver_monitors;          /* the guest said where monitors are */
@@ -174,14 +175,21 @@ static void flush_displays(struct clove_worker *worker)
 		clove_display_flush(display);
 }
 
-/* There are videos: they end when time has passed. */
+/* While there are videos: they end when time has passed. */
 static void go_on_watching(struct clove_worker *worker)
 {
+	const struct clove_video_region *list;
 	size_t n;
 
-	clove_video_regions_list(worker->screen.videos, &n);
+	list = clove_video_regions_list(worker->screen.videos, &n);
 	if (n)
 		clove_timer_start(worker->loop, worker->video_timer, CLOVE_VIDEO_TICK_MS);
+	pixman_region32_clear(&worker->videos);
+	for (size_t i = 0; i < n; i++)
+		pixman_region32_union_rect(&worker->videos, &worker->videos, list[i].box.x1, list[i].box.y1,
+				(unsigned int)(list[i].box.x2 - list[i].box.x1),
+				(unsigned int)(list[i].box.y2 - list[i].box.y1));
+	worker->paint.videos = n ? &worker->videos : NULL;
 }
 
 /* The formats that video encoders take. */
@@ -242,7 +250,20 @@ static void on_filled(void *opaque, const pixman_box32_t *box, uint32_t color,
 		clove_display_filled(display, box, color, changed);
 }
 
-static const struct clove_paint_watch watch = { on_changed, on_copied, on_filled };
+static void on_renewed(void *opaque, const pixman_box32_t *box)
+{
+	struct clove_worker *worker = opaque;
+	pixman_region32_t region;
+
+	worker->screen.drawings++;
+	pixman_region32_init_rect(&region, box->x1, box->y1, (unsigned int)(box->x2 - box->x1),
+			(unsigned int)(box->y2 - box->y1));
+	FOR_EACH_DISPLAY(worker, display)
+		clove_display_changed(display, &region);
+	pixman_region32_fini(&region);
+}
+
+static const struct clove_paint_watch watch = { on_changed, on_copied, on_filled, on_renewed };
 
 static void count_displays(struct clove_worker *worker)
 {
@@ -383,6 +404,7 @@ static void drop_primary(struct clove_worker *worker)
 		clove_display_surface_went(display);
 	worker->screen.primary = NULL;
 	clove_video_regions_resize(worker->screen.videos, 0, 0);
+	go_on_watching(worker);
 	drop_surface(worker, 0);
 	reset_cursor(worker);
 	tell_server(worker, (struct event){ 0 });
@@ -1046,6 +1068,7 @@ static void run_set(void *home, void *carried)
 	worker->screen.image_compression = settings->image_compression;
 	worker->screen.jpeg = settings->jpeg;
 	clove_video_regions_set(worker->screen.videos, (enum clove_streaming_video)settings->streaming_video);
+	go_on_watching(worker);
 	flush_displays(worker);
 	free(settings);
 }
@@ -1138,6 +1161,7 @@ static void free_worker(struct clove_worker *worker)
 	clove_pointer_reset(&worker->pointer);
 	clove_encoder_free(worker->screen.encoder);
 	clove_video_regions_free(worker->screen.videos);
+	pixman_region32_fini(&worker->videos);
 	for (int i = 0; i < CLOVE_PLANES_MAX; i++)
 		if (worker->planes[i] >= 0)
 			close(worker->planes[i]);
@@ -1206,6 +1230,7 @@ struct clove_worker *clove_worker_new(QXLInstance *qxl, struct clove_mailbox *se
 	worker->screen.jpeg = settings->jpeg;
 	clove_list_init(&worker->displays);
 	clove_list_init(&worker->cursors);
+	pixman_region32_init(&worker->videos);
 	for (int i = 0; i < CLOVE_PLANES_MAX; i++)
 		worker->planes[i] = -1;
 	if (!set_up(worker)) {
