@@ -376,6 +376,10 @@ static void opened(struct player_channel *channel, struct clove_bytes early)
 	clove_watch_remove(player->loop, channel->watch);
 	channel->watch = NULL;
 	channel->stream = NULL;
+	if (channel->type == CLOVE_CHANNEL_DISPLAY && player->take_display) {
+		player->take_display(player->opaque, channel, options.take_stream, early);
+		return;
+	}
 	if (clove_channel_init(&channel->channel, ops_of(player, channel->type), &options)) {
 		channel_lost(channel, "no memory");
 		return;

@@ -61,6 +61,10 @@ struct player {
 	struct player_where where;
 	unsigned int wanted;               /* 1 << type: opened as soon as the server lists them */
 	const struct clove_channel_ops *ops[CLOVE_CHANNEL_TYPES]; /* instead of the player's own; NULL: those */
+	/* instead of a display channel of the player's: takes the linked stream. NULL: none */
+	void (*take_display)(void *opaque, struct player_channel *channel, struct clove_stream *take_stream,
+			struct clove_bytes early);
+	void *opaque;
 	uint32_t session_id;
 	struct player_channel *channels;   /* newest first */
 	struct player_channel *main, *inputs, *display; /* NULL until they are open */
