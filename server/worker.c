@@ -419,6 +419,8 @@ static void draw(struct clove_worker *worker, const struct clove_qxl_source *sou
 	enum clove_err err = clove_qxl_read_drawable(source, address, &drawable, &info);
 	bool is_watched = drawable.surface_id == 0 && !clove_list_is_empty(&worker->displays);
 
+	/* seen or not: whoever comes later must not be given what was encoded before */
+	worker->screen.drawings += drawable.surface_id == 0;
 	if (err == CLOVE_OK)
 		err = clove_paint_draw(&worker->paint, &drawable, &worker->surfaces,
 				is_watched ? &watch : NULL, worker);
