@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include "common/codec/glz.h"
 #include "common/util/log.h"
 #include "server/inputs-channel.h"
 #include "server/main-channel.h"
@@ -47,6 +48,7 @@ static void finish(struct clove_client *client)
 	struct clove_connection *conn = client->main_conn;
 
 	clove_list_remove(&client->link);
+	clove_glz_encoder_unref(client->glz);
 	free(client);
 	clove_server_event(server, SPICE_CHANNEL_EVENT_DISCONNECTED, conn);
 	clove_server_client_gone(server);
@@ -88,6 +90,7 @@ void clove_client_new(struct SpiceServer *server, struct clove_connection *conn)
 	}
 	client->server = server;
 	client->id = new_id(server);
+	client->glz = clove_glz_encoder_new(0);
 	conn->info.connection_id = client->id;
 	clove_server_event(server, SPICE_CHANNEL_EVENT_INITIALIZED, conn);
 	clove_list_append(&server->clients, &client->link);
@@ -165,6 +168,8 @@ void clove_client_link(struct clove_client *client, struct clove_connection *con
 	}
 	clove_server_event(server, SPICE_CHANNEL_EVENT_INITIALIZED, conn);
 	client->n_remote++;
+	if (conn->info.channel_type == CLOVE_CHANNEL_DISPLAY)
+		conn->glz = clove_glz_encoder_ref(client->glz);
 	*remote_word(client, &conn->info) |= remote_bit(&conn->info);
 	clove_worker_connect(worker, conn);
 }

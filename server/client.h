@@ -14,6 +14,7 @@ struct clove_client {
 	struct clove_list link;
 	struct SpiceServer *server;
 	uint32_t id;                      /* the connection id of its channels */
+	struct clove_glz_encoder *glz;    /* what its displays have sent; NULL: no memory for it */
 	struct clove_main *main;
 	struct clove_inputs *inputs;      /* NULL: none linked */
 	unsigned int n_remote;            /* connections that workers have */

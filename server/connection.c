@@ -3,6 +3,7 @@
 #include "server/connection.h"
 
 #include <stdlib.h>
+#include "common/codec/glz.h"
 
 void clove_connection_free(struct clove_connection *conn)
 {
@@ -10,5 +11,6 @@ void clove_connection_free(struct clove_connection *conn)
 		return;
 	clove_stream_free(conn->stream);
 	clove_buf_fini(&conn->early);
+	clove_glz_encoder_unref(conn->glz);
 	free(conn);
 }

@@ -13,6 +13,7 @@
 #include "common/util/mailbox.h"
 
 struct SpiceChannelEventInfo;
+struct clove_glz_encoder;
 
 struct clove_connection {
 	struct clove_stream *stream;           /* owned; taken by the channel (then NULL) */
@@ -23,6 +24,7 @@ struct clove_connection {
 	socklen_t local_len, peer_len;
 	struct SpiceChannelEventInfo *event;   /* main thread only; QEMU compares its address */
 	struct clove_connection *next;
+	struct clove_glz_encoder *glz;         /* a display's: its client's, a reference */
 };
 
 /* What a channel of ours takes over of it; conn->stream is to be set to NULL then. */

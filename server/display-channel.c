@@ -42,10 +42,13 @@ static void send_monitors(struct clove_display *display)
 static enum clove_err on_init(void *channel, const void *message)
 {
 	struct clove_display *display = channel;
+	const struct clove_display_init *init = message;
+	struct clove_glz_encoder *glz = display->conn->glz;
 
-	(void)message;
 	if (display->is_ready)
 		return CLOVE_ERR_STATE;
+	if (glz && clove_glz_encoder_open(glz, init->glz_dictionary_id, init->glz_dictionary_window_size))
+		display->glz = clove_glz_encoder_ref(glz);
 	display->is_ready = true;
 	clove_timer_stop(display->screen->loop, display->init_timer);
 	clove_channel_cork(&display->channel);
@@ -221,6 +224,13 @@ static struct clove_encoding encoding_for(const struct clove_display *display)
 		encoding.codecs |= CLOVE_CODEC_LZ_PLT;
 	if (encoding.codecs && !display->is_resting && (screen->jpeg == 2 || (screen->jpeg == 1 && is_slow)))
 		encoding.codecs |= CLOVE_CODEC_JPEG;
+	if (!display->glz)
+		encoding.codecs &= ~(unsigned int)CLOVE_CODEC_GLZ;
+	else if (encoding.codecs & CLOVE_CODEC_GLZ) {
+		encoding.glz = display->glz;
+		if (screen->zlib_glz == 2 || (screen->zlib_glz == 1 && is_slow))
+			encoding.codecs |= CLOVE_CODEC_ZLIB;
+	}
 	return encoding;
 }
 
@@ -418,12 +428,22 @@ static void on_pong(void *channel, uint32_t id, uint64_t timestamp)
 
 /* -- birth and death -- */
 
+/* What was queued is lost; images of the client's other displays may refer to it. */
+static void let_go_of_glz(struct clove_display *display)
+{
+	if (display->glz)
+		clove_glz_encoder_close(display->glz);
+	clove_glz_encoder_unref(display->glz);
+	display->glz = NULL;
+}
+
 static void on_closed(void *channel, enum clove_err err)
 {
 	struct clove_display *display = channel;
 	struct clove_connection *conn = display->conn;
 
 	clove_log(INFO, "display", "client %u left: %s", conn->info.connection_id, clove_err_name(err));
+	let_go_of_glz(display);
 	display->conn = NULL;
 	display->screen->closed(display->screen->worker, display, conn);
 }
@@ -478,6 +498,7 @@ void clove_display_free(struct clove_display *display)
 	if (!display)
 		return;
 	clove_list_remove(&display->link);
+	let_go_of_glz(display);
 	clove_timer_remove(display->screen->loop, display->init_timer);
 	clove_timer_remove(display->screen->loop, display->more_timer);
 	clove_timer_remove(display->screen->loop, display->rest_timer);

@@ -27,7 +27,8 @@ struct clove_screen {
 	struct clove_monitors monitors;
 	struct clove_encoder *encoder;
 	struct clove_video_regions *videos;
-	int image_compression, jpeg;      /* SpiceImageCompression; 1 auto, 2 always, 3 never */
+	int image_compression;            /* SpiceImageCompression */
+	int jpeg, zlib_glz;               /* 1 auto, 2 always, 3 never */
 	uint8_t id;
 	void (*closed)(void *worker, struct clove_display *display, struct clove_connection *take_conn);
 	void *worker;
@@ -40,6 +41,7 @@ struct clove_display {
 	struct clove_connection *conn;    /* owned until closed */
 	struct clove_timer *init_timer;
 	int preferred_compression;        /* 0: the VMM's */
+	struct clove_glz_encoder *glz;    /* the client's, if this channel may use it; a reference */
 	bool is_ready;                    /* DISPLAY_INIT came */
 	bool has_surface, is_marked;      /* the client's surface 0; MARK was sent for it */
 	struct clove_damage damage;

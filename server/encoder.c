@@ -15,6 +15,13 @@ struct slot {
 	struct clove_encoding encoding;
 };
 
+/* Pieces that share a dictionary, in the order of sending: one job. */
+struct chain {
+	struct clove_job job;         /* first, so that a job is one */
+	struct clove_job *links[CLOVE_PIECES_MOST];
+	unsigned int n;
+};
+
 struct clove_encoder {
 	struct clove_job_pool *pool;
 	struct slot slots[SLOTS];
@@ -51,6 +58,21 @@ void clove_encoder_free(struct clove_encoder *encoder)
 	for (unsigned int i = 0; i < SLOTS; i++)
 		clove_encoded_fini(&encoder->slots[i].encoded);
 	free(encoder);
+}
+
+static void run_chain(struct clove_job *job)
+{
+	struct chain *chain = (struct chain *)job;
+
+	for (unsigned int i = 0; i < chain->n; i++)
+		chain->links[i]->run(chain->links[i]);
+}
+
+/* Whether the piece may become an image of the client's dictionary. */
+static bool is_glz(const struct clove_piece *piece, const struct clove_encoding *encoding)
+{
+	return encoding->glz && encoding->codecs & CLOVE_CODEC_GLZ && (piece->class != CLOVE_CLASS_PHOTO ||
+			!(encoding->codecs & (CLOVE_CODEC_QUIC | CLOVE_CODEC_JPEG)));
 }
 
 static bool is_that(const struct slot *slot, uint64_t drawings, const struct clove_piece *piece,
@@ -92,23 +114,31 @@ void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface
 		struct clove_encoded **encoded)
 {
 	struct clove_job *jobs[CLOVE_PIECES_MOST];
+	struct chain chain = { { run_chain, NULL } };
 	unsigned int n_jobs = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct slot *slot = find(encoder, drawings, &pieces[i], &encoding);
+		bool has_glz = is_glz(&pieces[i], &encoding);
+		struct slot *slot = has_glz ? NULL : find(encoder, drawings, &pieces[i], &encoding);
 
 		if (!slot) {
 			slot = take(encoder, encoded, i);
-			slot->drawings = drawings;
+			slot->drawings = has_glz ? 0 : drawings;
 			slot->encoding = encoding;
 			slot->encoded.surface = surface;
 			slot->encoded.piece = pieces[i];
 			slot->encoded.codecs = encoding.codecs;
 			slot->encoded.jpeg_quality = encoding.jpeg_quality;
-			jobs[n_jobs++] = &slot->encoded.job;
+			slot->encoded.glz = has_glz ? encoding.glz : NULL;
+			if (has_glz)
+				chain.links[chain.n++] = &slot->encoded.job;
+			else
+				jobs[n_jobs++] = &slot->encoded.job;
 		}
 		encoded[i] = &slot->encoded;
 	}
+	if (chain.n)
+		jobs[n_jobs++] = &chain.job;
 	if (n_jobs)
 		clove_job_pool_run(encoder->pool, jobs, n_jobs);
 }

@@ -18,9 +18,11 @@ void clove_encoder_set_clients(struct clove_encoder *encoder, unsigned int n);
 struct clove_encoding {
 	unsigned int codecs;
 	int jpeg_quality;
+	struct clove_glz_encoder *glz; /* NULL: no GLZ. Its images are one client's, encoded in order */
 };
 
-/* Encodes n <= CLOVE_PIECES_MOST pieces; encoded[i] is valid until the next call. `drawings` is another
+/* Encodes n <= CLOVE_PIECES_MOST pieces; encoded[i] is valid until the next call, and
+ * all of them have to be sent, in order, if there is a GLZ dictionary. `drawings` is another
  * number whenever the surface's pixels are other ones. */
 void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface *surface, uint64_t drawings,
 		const struct clove_piece *pieces, unsigned int n, struct clove_encoding encoding,

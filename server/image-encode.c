@@ -21,6 +21,8 @@ enum {
 	DESCRIPTOR = 18,
 	BITMAP_HEAD = 18,             /* format, flags, x, y, stride, palette */
 	SIZED_HEAD = 4,               /* data_size */
+	ZLIB_HEAD = 8,                /* glz_data_size, data_size */
+	WORTH_DEFLATING = 100,        /* bytes */
 	PALETTE_HEAD = 9,             /* LZ_PLT: flags, data_size, palette */
 	COLORS_MOST = 256, SLOTS = 1024,
 	SMALL = 1024,                 /* pixels of which indices are worth making anywhere */
@@ -36,7 +38,7 @@ unsigned int clove_codecs_for(int compression, bool has_lz4, bool is_unix)
 		[2] = CLOVE_CODEC_LZ | CLOVE_CODEC_PALETTE | CLOVE_CODEC_QUIC,
 		[3] = CLOVE_CODEC_LZ | CLOVE_CODEC_PALETTE | CLOVE_CODEC_QUIC,
 		[4] = CLOVE_CODEC_QUIC,
-		[5] = CLOVE_CODEC_LZ,
+		[5] = CLOVE_CODEC_GLZ | CLOVE_CODEC_LZ,
 		[6] = CLOVE_CODEC_LZ | CLOVE_CODEC_PALETTE,
 		[7] = CLOVE_CODEC_LZ4,
 	};
@@ -286,6 +288,12 @@ static enum clove_err encode_quic(uint8_t *dst, size_t capacity, const struct cl
 	return clove_quic_encode(dst, capacity, src, size);
 }
 
+static enum clove_err encode_glz(uint8_t *dst, size_t capacity, const struct clove_pixels *src,
+		const struct clove_encoded *e, size_t *size)
+{
+	return e->glz ? clove_glz_encode(e->glz, dst, capacity, src, true, size) : CLOVE_ERR_UNSUPPORTED;
+}
+
 static enum clove_err encode_lz(uint8_t *dst, size_t capacity, const struct clove_pixels *src,
 		const struct clove_encoded *e, size_t *size)
 {
@@ -310,9 +318,32 @@ static enum clove_err encode_jpeg(uint8_t *dst, size_t capacity, const struct cl
 static const struct codec codecs[] = {
 	{ CLOVE_CODEC_JPEG, true, CLOVE_IMAGE_TYPE_JPEG, encode_jpeg },
 	{ CLOVE_CODEC_QUIC, true, CLOVE_IMAGE_TYPE_QUIC, encode_quic },
+	{ CLOVE_CODEC_GLZ, false, CLOVE_IMAGE_TYPE_GLZ_RGB, encode_glz },
 	{ CLOVE_CODEC_LZ, false, CLOVE_IMAGE_TYPE_LZ_RGB, encode_lz },
 	{ CLOVE_CODEC_LZ4, false, CLOVE_IMAGE_TYPE_LZ4, encode_lz4 },
 };
+
+/* A GLZ image of `size` bytes behind its head as ZLIB_GLZ_RGB, if that is smaller; its new size. */
+static size_t deflate_glz(struct clove_encoded *e, uint8_t *p, size_t size)
+{
+	uint8_t *body = p + HEAD + DESCRIPTOR, *glz;
+	size_t deflated;
+
+	clove_buf_clear(&e->indices);
+	glz = size < WORTH_DEFLATING ? NULL : clove_buf_reserve(&e->indices, size);
+	if (!glz)
+		return SIZED_HEAD + size;
+	memcpy(glz, body + SIZED_HEAD, size);
+	if (clove_zlib_glz_deflate(body + ZLIB_HEAD, size - (ZLIB_HEAD - SIZED_HEAD), CLOVE_BYTES(glz, size),
+			&deflated) != CLOVE_OK) {
+		memcpy(body + SIZED_HEAD, glz, size);
+		return SIZED_HEAD + size;
+	}
+	p[HEAD + 8] = CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB;
+	clove_put_le32(body, (uint32_t)size);
+	clove_put_le32(body + SIZED_HEAD, (uint32_t)deflated);
+	return ZLIB_HEAD + deflated;
+}
 
 static bool encode_with(struct clove_encoded *e, const struct codec *codec, const struct clove_pixels *view,
 		uint8_t *p, size_t raw)
@@ -324,7 +355,8 @@ static bool encode_with(struct clove_encoded *e, const struct codec *codec, cons
 		return false;
 	put_head(p, &e->piece.box, codec->type);
 	clove_put_le32(body, (uint32_t)size);
-	e->body.len += HEAD + DESCRIPTOR + SIZED_HEAD + size;
+	e->body.len += HEAD + DESCRIPTOR + (codec->bit == CLOVE_CODEC_GLZ && e->codecs & CLOVE_CODEC_ZLIB ?
+			deflate_glz(e, p, size) : SIZED_HEAD + size);
 	e->is_lossy = codec->bit == CLOVE_CODEC_JPEG;
 	return true;
 }

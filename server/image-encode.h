@@ -3,6 +3,7 @@
 #ifndef CLOVE_SERVER_IMAGE_ENCODE_H
 #define CLOVE_SERVER_IMAGE_ENCODE_H
 
+#include "common/codec/glz.h"
 #include "common/util/buf.h"
 #include "common/util/job-pool.h"
 #include "server/pieces.h"
@@ -14,6 +15,8 @@ enum clove_codecs {
 	CLOVE_CODEC_QUIC = 4,
 	CLOVE_CODEC_PALETTE = 8,      /* small pieces of few colours as indices */
 	CLOVE_CODEC_JPEG = 16,        /* lossy */
+	CLOVE_CODEC_GLZ = 64,         /* by the client's dictionary */
+	CLOVE_CODEC_ZLIB = 128,       /* GLZ is deflated as well */
 	CLOVE_CODEC_LZ_PLT = 32,      /* large ones too: some bytes fewer, half as much time again */
 };
 
@@ -28,6 +31,7 @@ struct clove_encoded {
 	struct clove_piece piece;
 	unsigned int codecs;
 	int jpeg_quality;
+	struct clove_glz_encoder *glz; /* NULL: no GLZ. Otherwise pieces are run in the order of sending */
 	/* what became of it */
 	enum clove_err err;
 	bool is_fill;                 /* a DRAW_FILL; otherwise a DRAW_COPY */

@@ -1069,6 +1069,7 @@ static void run_set(void *home, void *carried)
 	worker->settings = *settings;
 	worker->screen.image_compression = settings->image_compression;
 	worker->screen.jpeg = settings->jpeg;
+	worker->screen.zlib_glz = settings->zlib_glz;
 	clove_video_regions_set(worker->screen.videos, (enum clove_streaming_video)settings->streaming_video);
 	go_on_watching(worker);
 	flush_displays(worker);
@@ -1230,6 +1231,7 @@ struct clove_worker *clove_worker_new(QXLInstance *qxl, struct clove_mailbox *se
 	worker->max_monitors = 1;
 	worker->screen.image_compression = settings->image_compression;
 	worker->screen.jpeg = settings->jpeg;
+	worker->screen.zlib_glz = settings->zlib_glz;
 	clove_list_init(&worker->displays);
 	clove_list_init(&worker->cursors);
 	pixman_region32_init(&worker->videos);

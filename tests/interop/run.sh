@@ -27,6 +27,8 @@ stock.sh qxl glz
 stock.sh qxl lz
 stock.sh qxl off
 stock.sh qxl jpeg
+glz.sh qxl
+glz.sh std
 streams.sh qxl
 streams.sh std
 video.sh qxl

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "common/codec/glz.h"
 #include "common/codec/jpeg.h"
 #include "common/codec/lz.h"
 #include "common/codec/lz4.h"
@@ -15,6 +16,7 @@ struct shown {
 	uint32_t *picture;
 	uint32_t width, height;
 	unsigned int fills, moves, types[256];
+	struct clove_glz_dictionary *glz;
 };
 
 static bool get_area(const struct shown *shown, const uint8_t *p, uint32_t *left, uint32_t *top, uint32_t *right, uint32_t *bottom)
@@ -37,6 +39,22 @@ static void put_indexed(const struct clove_pixels *dst, const uint8_t *data, siz
 
 			memcpy(clove_pixels_row(dst, y) + 4 * x, palette + 10 + (size_t)4 * i, 4);
 		}
+}
+
+static bool decode_glz(const struct shown *shown, const uint8_t *image, bool is_zlib, const struct clove_pixels *dst)
+{
+	struct clove_bytes in = { image + 22, clove_le32(image + 18) };
+	struct clove_buf buf = { NULL };
+	bool is_shown = shown->glz;
+
+	if (is_zlib) {
+		is_shown = is_shown && clove_zlib_glz_inflate((struct clove_bytes){ image + 26, clove_le32(image + 22) },
+				(uint32_t)in.len, (int64_t)dst->width * dst->height, &buf) == CLOVE_OK;
+		in = clove_buf_bytes(&buf);
+	}
+	is_shown = is_shown && clove_glz_decode(shown->glz, in, dst) == CLOVE_OK;
+	clove_buf_fini(&buf);
+	return is_shown;
 }
 
 static bool decode_copy(struct shown *shown, const uint8_t *p, size_t size)
@@ -63,6 +81,9 @@ static bool decode_copy(struct shown *shown, const uint8_t *p, size_t size)
 				&dst) == CLOVE_OK;
 	case 101:
 		return clove_lz_decode((struct clove_bytes){ image + 22, n }, NULL, &dst) == CLOVE_OK;
+	case 102:
+	case 107:
+		return decode_glz(shown, image, image[8] == 107, &dst);
 	case 105:
 		return clove_jpeg_decode((struct clove_bytes){ image + 22, n }, &dst) == CLOVE_OK;
 	case 109:

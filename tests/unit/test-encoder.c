@@ -56,7 +56,7 @@ static bool show_it(struct shown *shown, const struct clove_encoded *e)
 }
 
 enum { AUTO = CLOVE_CODEC_LZ | CLOVE_CODEC_PALETTE | CLOVE_CODEC_QUIC,
-	SLOW = AUTO | CLOVE_CODEC_LZ_PLT, IS_FILL = 256 };
+	SLOW = AUTO | CLOVE_CODEC_LZ_PLT, IS_FILL = 256, GLZ = CLOVE_CODEC_GLZ | CLOVE_CODEC_LZ };
 
 static const struct {
 	const char *what;
@@ -84,6 +84,12 @@ static const struct {
 	{ "text by QUIC", most, { 0, 0, W, H }, CLOVE_CODEC_QUIC, CLOVE_IMAGE_TYPE_QUIC },
 	{ "a photo that may be lossy", photo, { 0, 0, W, H }, AUTO | CLOVE_CODEC_JPEG, CLOVE_IMAGE_TYPE_JPEG },
 	{ "text is never lossy", most, { 0, 0, W, H }, AUTO | CLOVE_CODEC_JPEG, CLOVE_IMAGE_TYPE_LZ_RGB },
+	{ "text by the dictionary", most, { 0, 0, W, H }, GLZ, CLOVE_IMAGE_TYPE_GLZ_RGB },
+	{ "a photo by the dictionary", photo, { 0, 0, W, H }, GLZ, CLOVE_IMAGE_TYPE_GLZ_RGB },
+	{ "deflated", most, { 0, 0, W, H }, GLZ | CLOVE_CODEC_ZLIB, CLOVE_IMAGE_TYPE_ZLIB_GLZ_RGB },
+	{ "too little to deflate", flat, { 0, 0, W, 1 }, GLZ | CLOVE_CODEC_ZLIB, CLOVE_IMAGE_TYPE_GLZ_RGB },
+	{ "a photo with QUIC", photo, { 0, 0, W, H }, GLZ | CLOVE_CODEC_QUIC, CLOVE_IMAGE_TYPE_QUIC },
+	{ "one pixel by the dictionary", photo, { 3, 3, 4, 4 }, GLZ, CLOVE_IMAGE_TYPE_BITMAP },
 	{ "one pixel", photo, { 255, 191, 256, 192 }, AUTO, CLOVE_IMAGE_TYPE_BITMAP },
 };
 
@@ -105,10 +111,15 @@ START_TEST(test_a_piece_is_shown_as_it_is)
 	struct clove_piece piece = { .box = rows[_i].box };
 	struct clove_encoded *e;
 	bool is_lossy = rows[_i].type == CLOVE_IMAGE_TYPE_JPEG;
+	struct clove_glz_encoder *glz = clove_glz_encoder_new(0);
+
+	shown.glz = clove_glz_dictionary_new(1 << 20);
+	ck_assert(clove_glz_encoder_open(glz, 1, 1 << 20));
 
 	paint(rows[_i].look);
 	piece.class = clove_class_of(&surface, &piece.box);
-	clove_encoder_run(encoder, &surface, 1, &piece, 1, (struct clove_encoding){ rows[_i].codecs, 90 }, &e);
+	clove_encoder_run(encoder, &surface, 1, &piece, 1, (struct clove_encoding){ rows[_i].codecs, 90,
+			glz }, &e);
 	ck_assert_int_eq(e->err, CLOVE_OK);
 	ck_assert_msg(show_it(&shown, e), "%s", rows[_i].what);
 	ck_assert_msg(rows[_i].type == IS_FILL ? shown.fills == 1 : rows[_i].type < 0 ||
@@ -121,6 +132,8 @@ START_TEST(test_a_piece_is_shown_as_it_is)
 			ck_assert_msg(distance(picture[y][x], is_in ? pixels[y][x] : 0) <= (is_lossy ? 40 : 0),
 					"%s: (%d, %d)", rows[_i].what, x, y);
 		}
+	clove_glz_encoder_unref(glz);
+	clove_glz_dictionary_free(shown.glz);
 }
 END_TEST
 
@@ -155,7 +168,7 @@ START_TEST(test_pieces_are_the_damage)
 		ck_assert_uint_gt(n, 0);
 		ck_assert_uint_le(n, CLOVE_PIECES_MOST);
 		ck_assert_int_lt(++waves, 100);
-		clove_encoder_run(encoder, &surface, 1, pieces, n, (struct clove_encoding){ AUTO, 0 }, e);
+		clove_encoder_run(encoder, &surface, 1, pieces, n, (struct clove_encoding){ AUTO, 0, NULL }, e);
 		for (unsigned int i = 0; i < n; i++) {
 			const pixman_box32_t *box = &pieces[i].box;
 
@@ -180,7 +193,7 @@ END_TEST
 START_TEST(test_images_are_made_once)
 {
 	struct clove_piece piece = { .box = { 0, 0, 64, 64 } };
-	struct clove_encoding encoding = { AUTO, 0 };
+	struct clove_encoding encoding = { AUTO, 0, NULL };
 	struct clove_encoded *first, *second;
 
 	paint(most);
@@ -198,6 +211,46 @@ START_TEST(test_images_are_made_once)
 }
 END_TEST
 
+/* The pieces of two displays with one dictionary, which take turns; nothing is kept for others. */
+START_TEST(test_a_dictionary_is_one_clients)
+{
+	struct shown shown = { &picture[0][0], W, H, .glz = clove_glz_dictionary_new(W * H * 4) };
+	struct clove_glz_encoder *glz = clove_glz_encoder_new(0);
+	struct clove_encoder *other = clove_encoder_new();
+	struct clove_encoding encoding = { GLZ | CLOVE_CODEC_QUIC, 0, glz };
+	struct clove_piece pieces[CLOVE_PIECES_MOST];
+	struct clove_encoded *e[CLOVE_PIECES_MOST];
+	size_t first = 0, later = 0;
+
+	ck_assert(clove_glz_encoder_open(glz, 1, W * H * 4));
+	paint(most);
+	for (int turn = 0; turn < 4; turn++) {
+		memset(picture, 0, sizeof picture);
+		for (unsigned int i = 0; i < CLOVE_PIECES_MOST; i++)
+			pieces[i] = (struct clove_piece){ { (int)i * 16, 0, (int)i * 16 + 16, H },
+					i == 5 ? CLOVE_CLASS_PHOTO : CLOVE_CLASS_DRAWN };
+		clove_encoder_run(turn % 2 ? other : encoder, &surface, 1, pieces, CLOVE_PIECES_MOST, encoding, e);
+		for (unsigned int i = 0; i < CLOVE_PIECES_MOST; i++) {
+			ck_assert(show_it(&shown, e[i]));
+			*(turn ? &later : &first) += e[i]->body.len;
+		}
+		for (int y = 0; y < H; y++)
+			for (int x = 0; x < W; x++)
+				ck_assert_uint_eq(picture[y][x], pixels[y][x] & 0xffffff);
+	}
+	ck_assert_uint_eq(shown.types[CLOVE_IMAGE_TYPE_GLZ_RGB], 4 * (CLOVE_PIECES_MOST - 1));
+	ck_assert_uint_eq(clove_glz_encoder_next_id(glz), 4 * (CLOVE_PIECES_MOST - 1));
+	ck_assert_uint_lt(later, first); /* three times what was known */
+	clove_glz_encoder_close(glz);
+	clove_encoder_run(encoder, &surface, 1, pieces, 1, encoding, e);
+	ck_assert(show_it(&shown, e[0]));
+	ck_assert_uint_eq(shown.types[CLOVE_IMAGE_TYPE_LZ_RGB], 1);
+	clove_encoder_free(other);
+	clove_glz_encoder_unref(glz);
+	clove_glz_dictionary_free(shown.glz);
+}
+END_TEST
+
 static const struct {
 	int compression;
 	bool has_lz4, is_unix;
@@ -206,7 +259,7 @@ static const struct {
 	{ 1, true, false, 0 }, { 2, true, true, 0 }, { 0, true, false, 0 }, { 8, true, false, 0 },
 	{ 2, false, false, AUTO }, { 3, false, false, AUTO }, { 4, true, false, CLOVE_CODEC_QUIC },
 	{ 6, true, false, CLOVE_CODEC_LZ | CLOVE_CODEC_PALETTE }, { 7, true, false, CLOVE_CODEC_LZ4 },
-	{ 7, false, false, CLOVE_CODEC_LZ },
+	{ 7, false, false, CLOVE_CODEC_LZ }, { 5, true, false, GLZ },
 };
 
 START_TEST(test_codecs_are_what_was_asked_for)
@@ -225,6 +278,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_a_piece_is_shown_as_it_is, 0, sizeof rows / sizeof *rows);
 	tcase_add_loop_test(tcase, test_pieces_are_the_damage, 0, 30);
 	tcase_add_test(tcase, test_images_are_made_once);
+	tcase_add_test(tcase, test_a_dictionary_is_one_clients);
 	tcase_add_loop_test(tcase, test_codecs_are_what_was_asked_for, 0, sizeof choices / sizeof *choices);
 	suite_add_tcase(suite, tcase);
 
