@@ -331,9 +331,11 @@ static void measure(struct bench *b, enum image image, enum codec codec, int rou
 
 	if (!codecs[codec].encode)
 		return;
-	clove_glz_encoder_free(b->glz);
+	clove_glz_encoder_unref(b->glz);
 	clove_glz_dictionary_free(b->dictionary);
-	b->glz = clove_glz_encoder_new(2 * PIXELS, 0);
+	b->glz = clove_glz_encoder_new(0);
+	if (!b->glz || !clove_glz_encoder_open(b->glz, 0, 2 * PIXELS))
+		exit(1);
 	b->dictionary = clove_glz_dictionary_new(2 * PIXELS);
 	memset(b->into.data, 0xff, PIXELS * 4);
 	row->encode[round] = mb_per_s(b, codecs[codec].encode);
@@ -429,7 +431,7 @@ int main(int argc, char **argv)
 	print_bars(rounds);
 	for (enum image i = 0; i < IMAGES; i++)
 		free(pixels[i]);
-	clove_glz_encoder_free(b.glz);
+	clove_glz_encoder_unref(b.glz);
 	clove_glz_dictionary_free(b.dictionary);
 	free(b.bytes);
 	free(back);
