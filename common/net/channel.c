@@ -577,10 +577,11 @@ static uint32_t body_limit(struct clove_channel *channel, uint16_t id)
 static size_t frame_at(struct clove_channel *channel, size_t at, struct frame *frame)
 {
 	size_t header = channel->mini_header ? MINI_HEADER : FULL_HEADER;
-	const uint8_t *fields = channel->in.data + at;
+	const uint8_t *fields;
 
 	if (channel->in.len - at < header)
 		return header;
+	fields = channel->in.data + at;
 	if (!channel->mini_header)
 		fields += 8;
 	*frame = (struct frame){
