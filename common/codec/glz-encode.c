@@ -320,7 +320,7 @@ static inline __attribute__((always_inline)) bool encode_stream(struct clove_glz
 			continue;
 		}
 		most = end - at < other->count - ref ? end - at : other->count - ref;
-		len = 3 + clove_agreement(here + 3 * size, there + 3 * size, here + most * size) / size;
+		len = 3 + clove_agreement(here + 3 * size, there + 3 * size, here + most * size, UINT64_MAX) / size;
 		/* The elements before may agree as well. */
 		while (at > literals && ref > 0
 				&& !memcmp(base + (at - 1) * size, elements(other, part) + (ref - 1) * size, size)) {

@@ -334,17 +334,19 @@ enum clove_err clove_lz_decode_alpha(struct clove_bytes in, bool is_top_down,
 
 #define HASH_BITS 13
 #define NEAR_MAX 8191        /* distances; a far one takes two bytes more */
-#define FAR_MAX 73727
+#define FAR_MAX 65536        /* what a slot can tell; the stream could say 73727 */
 #define BUFFER_ELEMENTS (1 << 18)
 #define CHUNK_ELEMENTS 8192
-#define MAX_STEP 32          /* where nothing matches */
+#define MAX_STEP 8          /* where nothing matches */
 
-/* Rows of the source become elements here, a chunk at a time; what a match can still reach stays. */
+/* The elements of a picture: in place where its rows lie as the stream has them, else copied here
+ * a chunk at a time; what a match can still reach stays. */
 struct window {
-	uint8_t *elements;   /* element p is at (p - base) * its size */
+	const uint8_t *elements; /* element p is at (p - base) * its size */
+	uint8_t *copy;
 	size_t base, filled, capacity;
-	size_t misses;       /* looked up since the last match: more and more is skipped */
-	uint32_t slots[1 << HASH_BITS];  /* where a hash was last seen, + 1 */
+	size_t misses;           /* looked up since the last match: more and more is skipped */
+	uint16_t slots[1 << HASH_BITS]; /* where a hash was last seen, low half; half of a first-level cache */
 };
 
 struct output {
@@ -382,14 +384,28 @@ static void take_row(uint8_t *to, const uint8_t *row, size_t elements, enum sour
 	}
 }
 
-/* Of three elements. */
-static inline __attribute__((always_inline)) uint32_t hash(const uint8_t *p, const size_t size)
+/* x bytes in place are not part of the elements. */
+#define PAIR_MASK 0x00ffffff00ffffffu
+
+static inline __attribute__((always_inline)) uint64_t pair_at(const uint8_t *p, const bool has_x)
+{
+	return has_x ? clove_le64(p) & PAIR_MASK : clove_le64(p);
+}
+
+static inline __attribute__((always_inline)) uint32_t single_at(const uint8_t *p, const bool has_x)
+{
+	return has_x ? clove_le32(p) & 0xffffff : clove_le32(p);
+}
+
+/* Of three elements, or four pixels. */
+static inline __attribute__((always_inline)) uint32_t hash(const uint8_t *p, const size_t size, const bool has_x)
 {
 	uint64_t v;
 
 	if (size == 4)
-		v = clove_le64(p) ^ (uint64_t)clove_le32(p + 8) << 20;
-	else if (size == 2)
+		return (uint32_t)((pair_at(p, has_x) * 0x9e3779b97f4a7c15u
+				+ pair_at(p + 8, has_x) * 0xc2b2ae3d27d4eb4fu) >> (64 - HASH_BITS));
+	if (size == 2)
 		v = clove_le32(p) | (uint64_t)clove_le16(p + 4) << 32;
 	else
 		v = clove_le16(p) | (uint32_t)p[2] << 16;
@@ -397,9 +413,17 @@ static inline __attribute__((always_inline)) uint32_t hash(const uint8_t *p, con
 }
 
 static inline __attribute__((always_inline)) bool are_three_same(const uint8_t *a, const uint8_t *b,
-		const size_t size)
+		const size_t size, const bool has_x)
 {
-	return !memcmp(a, b, 3 * size);
+	if (size != 4)
+		return !memcmp(a, b, 3 * size);
+	return pair_at(a, has_x) == pair_at(b, has_x) && single_at(a + 8, has_x) == single_at(b + 8, has_x);
+}
+
+static inline __attribute__((always_inline)) bool is_same(const uint8_t *a, const uint8_t *b,
+		const size_t size, const bool has_x)
+{
+	return size == 4 ? single_at(a, has_x) == single_at(b, has_x) : !memcmp(a, b, size);
 }
 
 static inline __attribute__((always_inline)) bool put_literals(struct output *out, const uint8_t *p,
@@ -431,11 +455,20 @@ static inline __attribute__((always_inline)) bool put_literals(struct output *ou
 }
 
 /* `len` without the type's bias, `dist` counted from 0. */
-static inline bool put_match(struct output *out, size_t len, size_t dist)
+static inline __attribute__((always_inline)) bool put_match(struct output *out, size_t len, size_t dist)
 {
 	bool is_far = dist >= NEAR_MAX;
 	uint8_t *to = out->next;
 
+	if (__builtin_expect(!is_far && len < 7 + 255 && out->end - to >= 3, 1)) {
+		/* Nearly all; whether there is an extension is hard to foresee. */
+		to[0] = (uint8_t)((len < 7 ? len : 7) << 5 | dist >> 8);
+		to[1] = (uint8_t)(len - 7);
+		to += 1 + (len >= 7);
+		*to = (uint8_t)dist;
+		out->next = to + 1;
+		return true;
+	}
 	if ((size_t)(out->end - to) < 6 + len / 255)
 		return false;
 	*to++ = (uint8_t)((len < 7 ? len : 7) << 5 | (is_far ? 31 : dist >> 8));
@@ -456,36 +489,41 @@ static inline bool put_match(struct output *out, size_t len, size_t dist)
 
 /* The elements from `at` to `end`, all of them in the window. */
 static inline __attribute__((always_inline)) bool encode_chunk(struct window *window,
-		struct output *out, size_t at, size_t end, const size_t size)
+		struct output *out, size_t at, size_t end, const size_t size, const bool has_x)
 {
 	const size_t bias = size == 4 ? 0 : size == 2 ? 1 : 2;
 	const size_t shortest = 3, shortest_far = size == 4 ? 4 : size == 2 ? 4 : 5;
+	const uint64_t mask = has_x ? PAIR_MASK : UINT64_MAX;
 	const uint8_t *base = window->elements - window->base * size;
-	uint32_t *slots = window->slots;
+	uint16_t *slots = window->slots;
 	size_t literals = at;  /* from here on nothing is written yet */
 	size_t misses = window->misses;
 
 	while (end - at >= 4) {
 		const uint8_t *here = base + at * size;
-		uint32_t *slot = &slots[hash(here, size)];
-		size_t ref = *slot, len, dist;
+		uint16_t *slot = &slots[hash(here, size, has_x)];
+		size_t dist = (uint16_t)(at - 1 - *slot), len;  /* distance - 1; anything for an empty slot */
+		const uint8_t *there;
 
-		*slot = (uint32_t)at + 1;
-		dist = at - ref;  /* distance - 1; huge for an empty slot */
-		if (!ref || dist >= FAR_MAX || !are_three_same(here, here - (dist + 1) * size, size)) {
-			size_t step = 1 + (misses++ >> 5);
+		*slot = (uint16_t)at;
+		there = here - (dist + 1) * size;
+		if (dist >= at - window->base || !are_three_same(here, there, size, has_x)) {
+			size_t step = 1 + (misses++ >> 7);
 
 			step = step < MAX_STEP ? step : MAX_STEP;
 			at += step < end - at ? step : end - at;
 			continue;
 		}
-		len = 3 + clove_agreement(here + 3 * size, here - (dist + 1) * size + 3 * size,
-				base + end * size) / size;
+		len = 3;
+		if (size == 4 && end - at >= 8)
+			len = clove_agree8(here, there, has_x);
+		if (size != 4 || len == 8 || end - at < 8)
+			len += clove_agreement(here + len * size, there + len * size,
+					base + end * size, mask) / size;
 		/* The elements before may agree as well. */
-		while (at > literals && ref - 1 > window->base
-				&& !memcmp(base + (at - 1) * size, base + (ref - 2) * size, size)) {
+		while (at > literals && at - 1 - dist > window->base
+				&& is_same(base + (at - 1) * size, base + (at - 2 - dist) * size, size, has_x)) {
 			at--;
-			ref--;
 			len++;
 		}
 		if (len < (dist >= NEAR_MAX ? shortest_far : shortest)) {
@@ -500,7 +538,7 @@ static inline __attribute__((always_inline)) bool encode_chunk(struct window *wi
 		literals = at;
 		misses = 0;
 		if (end - at >= 4)
-			slots[hash(base + (at - 2) * size, size)] = (uint32_t)(at - 2) + 1;
+			slots[hash(base + (at - 2) * size, size, has_x)] = (uint16_t)(at - 2);
 	}
 	window->misses = misses;
 	return literals == end || put_literals(out, base + literals * size, end - literals, size);
@@ -508,29 +546,36 @@ static inline __attribute__((always_inline)) bool encode_chunk(struct window *wi
 
 static bool encode_bytes(struct window *window, struct output *out, size_t at, size_t end)
 {
-	return encode_chunk(window, out, at, end, 1);
+	return encode_chunk(window, out, at, end, 1, false);
 }
 
 static bool encode_rgb16(struct window *window, struct output *out, size_t at, size_t end)
 {
-	return encode_chunk(window, out, at, end, 2);
+	return encode_chunk(window, out, at, end, 2, false);
 }
 
 static bool encode_rgb32(struct window *window, struct output *out, size_t at, size_t end)
 {
-	return encode_chunk(window, out, at, end, 4);
+	return encode_chunk(window, out, at, end, 4, false);
 }
 
-/* A complete element stream of `width` elements a row. */
-static enum clove_err encode_stream(struct window *window, struct output *out,
+static bool encode_rgbx(struct window *window, struct output *out, size_t at, size_t end)
+{
+	return encode_chunk(window, out, at, end, 4, true);
+}
+
+static size_t element_size(enum source source)
+{
+	return source == SOURCE_BYTES || source == SOURCE_ALPHA ? 1 : source == SOURCE_RGB16 ? 2 : 4;
+}
+
+/* A picture whose rows have to be brought into order. */
+static enum clove_err encode_copied(struct window *window, struct output *out,
 		const struct clove_pixels *src, enum source source, size_t width, bool is_top_down)
 {
-	size_t size = source == SOURCE_BYTES || source == SOURCE_ALPHA ? 1
-			: source == SOURCE_RGB16 ? 2 : 4;
+	size_t size = element_size(source);
 	int32_t y = 0;
 
-	memset(window->slots, 0, sizeof window->slots);
-	window->base = window->filled = window->misses = 0;
 	while (y < src->height) {
 		size_t at = window->filled;
 		bool fits;
@@ -539,12 +584,12 @@ static enum clove_err encode_stream(struct window *window, struct output *out,
 			size_t keep = window->filled - window->base;
 
 			keep = keep < FAR_MAX ? keep : FAR_MAX;
-			memmove(window->elements, window->elements
+			memmove(window->copy, window->copy
 					+ (window->filled - window->base - keep) * size, keep * size);
 			window->base = window->filled - keep;
 		}
 		do {
-			take_row(window->elements + (window->filled - window->base) * size,
+			take_row(window->copy + (window->filled - window->base) * size,
 					clove_pixels_row(src, is_top_down ? y : src->height - 1 - y),
 					width, source);
 			window->filled += width;
@@ -560,21 +605,30 @@ static enum clove_err encode_stream(struct window *window, struct output *out,
 	return CLOVE_OK;
 }
 
-static struct window *window_new(size_t width, size_t height, size_t size)
+/* A complete element stream of `width` elements a row. */
+static enum clove_err encode_stream(struct output *out, const struct clove_pixels *src,
+		enum source source, size_t width, bool is_top_down)
 {
-	struct window *window = malloc(sizeof *window);
-	size_t elements = width * height;
+	size_t row = clove_format_row_bytes(src->format, src->width);
+	bool is_packed = src->stride == (is_top_down ? 1 : -1) * (ptrdiff_t)row;
+	struct window window;
+	size_t count = width * (size_t)src->height;
+	enum clove_err err;
 
-	if (!window)
-		return NULL;
-	if (elements > BUFFER_ELEMENTS)
-		elements = BUFFER_ELEMENTS;
-	window->capacity = elements;
-	window->elements = malloc(elements * size);
-	if (window->elements)
-		return window;
-	free(window);
-	return NULL;
+	memset(window.slots, 0, sizeof window.slots);
+	window.base = window.filled = window.misses = 0;
+	if (is_packed && (source == SOURCE_BYTES || source == SOURCE_RGB32)) {
+		window.elements = clove_pixels_row(src, is_top_down ? 0 : src->height - 1);
+		return (source == SOURCE_BYTES ? encode_bytes(&window, out, 0, count)
+				: encode_rgbx(&window, out, 0, count)) ? CLOVE_OK : CLOVE_ERR_LIMIT;
+	}
+	window.capacity = count < BUFFER_ELEMENTS ? count : BUFFER_ELEMENTS;
+	window.elements = window.copy = malloc(window.capacity * element_size(source));
+	if (!window.copy)
+		return CLOVE_ERR_NOMEM;
+	err = encode_copied(&window, out, src, source, width, is_top_down);
+	free(window.copy);
+	return err;
 }
 
 static enum clove_err encode(uint8_t *dst, size_t capacity, const struct clove_pixels *src,
@@ -583,14 +637,10 @@ static enum clove_err encode(uint8_t *dst, size_t capacity, const struct clove_p
 	size_t stride = clove_format_row_bytes(src->format, src->width);
 	size_t width = source == SOURCE_BYTES ? stride : (size_t)src->width;
 	struct output out = { dst + LZ_HEADER, dst + capacity };
-	struct window *window;
 	enum clove_err err;
 
 	if (capacity < LZ_HEADER)
 		return CLOVE_ERR_LIMIT;
-	window = window_new(width, (size_t)src->height, source == SOURCE_BYTES ? 1 : 4);
-	if (!window)
-		return CLOVE_ERR_NOMEM;
 	clove_put_be32(dst, LZ_MAGIC);
 	clove_put_be32(dst + 4, LZ_VERSION);
 	clove_put_be32(dst + 8, type);
@@ -598,11 +648,9 @@ static enum clove_err encode(uint8_t *dst, size_t capacity, const struct clove_p
 	clove_put_be32(dst + 16, (uint32_t)src->height);
 	clove_put_be32(dst + 20, (uint32_t)stride);
 	clove_put_be32(dst + 24, is_top_down);
-	err = encode_stream(window, &out, src, source, width, is_top_down);
+	err = encode_stream(&out, src, source, width, is_top_down);
 	if (!err && type == LZ_RGBA)
-		err = encode_stream(window, &out, src, SOURCE_ALPHA, width, is_top_down);
-	free(window->elements);
-	free(window);
+		err = encode_stream(&out, src, SOURCE_ALPHA, width, is_top_down);
 	*size = (size_t)(out.next - dst);
 	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* test-lz.c - LZ's worked example, far matches beyond the encoder's window, and small buffers. */
+#include "common/codec/elements.h"
 #include "common/codec/lz.h"
 #include "tests/unit/codec-fixture.h"
 
@@ -68,7 +69,7 @@ START_TEST(test_pictures_come_back)
 }
 END_TEST
 
-/* Rows that repeat others as far back as a match reaches, in a picture larger than the window. */
+/* Rows that repeat others as far back as the encoder looks, in a picture larger than the window. */
 START_TEST(test_far_rows_match)
 {
 	struct clove_pixels src = fixture_rows(CLOVE_FORMAT_RGB32, 1024, 600);
@@ -77,18 +78,86 @@ START_TEST(test_far_rows_match)
 	uint32_t seed = 1;
 
 	for (int32_t y = 0; y < 600; y++) {
-		for (size_t x = 0; x < 1024 && y < 70; x++) {
+		for (size_t x = 0; x < 1024 && y < 64; x++) {
 			seed = seed * 1664525 + 1013904223;
 			clove_put_le32(clove_pixels_row(&src, y) + 4 * x, seed >> 8);
 		}
-		if (y >= 70)
-			memcpy(clove_pixels_row(&src, y), clove_pixels_row(&src, y - 70), 4096);
+		if (y >= 64)
+			memcpy(clove_pixels_row(&src, y), clove_pixels_row(&src, y - 64), 4096);
 	}
 	there_and_back(&src, true);
 	ck_assert(!clove_lz_encode(out, bound, &src, true, &size));
 	ck_assert_uint_lt(size, 600 * 1024 * 3 / 2);
 	free(out);
 	free(src.data);
+}
+END_TEST
+
+/* Padded rows and rows from the bottom up are compressed like any others. */
+START_TEST(test_strides_cost_nothing)
+{
+	for (int f = CLOVE_FORMAT_PLT8; f <= CLOVE_FORMAT_A8; f++) {
+		struct clove_pixels src = fixture_picture((enum clove_format)f, 500, 300, 5), padded = src, flipped = src;
+		size_t row = clove_format_row_bytes(src.format, 500), size, other;
+		size_t bound = clove_lz_bound(src.format, 500, 300);
+		uint8_t *out = malloc(bound), *rows = malloc((row + 20) * 300), *turned = malloc(row * 300);
+
+		memset(rows, 0x5a, (row + 20) * 300);
+		padded.data = rows;
+		padded.stride = (ptrdiff_t)row + 20;
+		flipped.data = turned + 299 * row;
+		flipped.stride = -(ptrdiff_t)row;
+		for (int32_t y = 0; y < 300; y++) {
+			memcpy(clove_pixels_row(&padded, y), clove_pixels_row(&src, y), row);
+			memcpy(clove_pixels_row(&flipped, y), clove_pixels_row(&src, y), row);
+		}
+		ck_assert(!clove_lz_encode(out, bound, &src, true, &size));
+		ck_assert(!clove_lz_encode(out, bound, &padded, true, &other));
+		ck_assert_uint_lt(other, size + size / 50);
+		ck_assert(!clove_lz_encode(out, bound, &flipped, true, &other));
+		ck_assert_uint_lt(other, size + size / 50);
+		there_and_back(&padded, true);
+		there_and_back(&padded, false);
+		there_and_back(&flipped, true);
+		there_and_back(&flipped, false);
+		free(turned);
+		free(rows);
+		free(out);
+		free(src.data);
+	}
+}
+END_TEST
+
+START_TEST(test_agreement_is_that_of_the_plain_loop)
+{
+	for (unsigned int differ = 0; differ <= 32; differ++) {
+		uint8_t a[32], b[32];
+
+		for (unsigned int bit = 0; bit < 8; bit++) {
+			memset(a, 0x77, sizeof a);
+			memset(b, 0x77, sizeof b);
+			if (differ < 32)
+				b[differ] ^= (uint8_t)(1 << bit);
+			for (int has_x = 0; has_x < 2; has_x++)
+				ck_assert_uint_eq(clove_agree8(a, b, has_x), clove_agree8_plain(a, b, has_x));
+			ck_assert_uint_eq(clove_agree8(a, b, false), differ / 4);
+			ck_assert_uint_eq(clove_agree8(a, b, true), differ % 4 == 3 ? 8 : differ / 4);
+		}
+	}
+	/* Longer stretches, of any length and from any place. */
+	for (size_t len = 0; len < 200; len++) {
+		uint8_t *a = calloc(1, 4 * len + 1), *b = calloc(1, 4 * len + 1);
+
+		for (size_t at = 0; at < 4 * len; at++) {
+			a[at] = 1;
+			ck_assert_uint_eq(clove_agreement(a, b, a + 4 * len, UINT64_MAX), at);
+			ck_assert_uint_eq(clove_agreement(a, b, a + 4 * len, 0x00ffffff00ffffff) / 4,
+					at % 4 == 3 ? len : at / 4);
+			a[at] = 0;
+		}
+		free(a);
+		free(b);
+	}
 }
 END_TEST
 
@@ -146,8 +215,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { test_example_is_read, test_pictures_come_back, test_far_rows_match,
+			test_strides_cost_nothing, test_agreement_is_that_of_the_plain_loop,
 			test_unused_bits_are_ignored, test_small_buffers_are_refused,
 			test_bound_holds_for_noise };
 
-	return fixture_run("lz", tests, 6);
+	return fixture_run("lz", tests, 8);
 }
