@@ -1,129 +1,46 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench-codec.c - how fast and how small each codec is on desktop text, a flat interface and a photo.
+/* bench-codec.c - how fast and how small each codec is on text, a flat interface and a photograph, and
+ * whether that is fast enough.
  *
- * usage: bench-codec [rounds]
- * Medians of interleaved rounds, in MB/s of 4-byte pixels and of the thread's CPU time. Beside our codecs run
- * LZ4_compress_default and zstd -1, on the same pixels in the same rounds; then each bar of ours, its ratio
- * and whether it holds. `of search` compares an LZ stream's size with a plain greedy search (one entry in
- * each of 8192 slots, every pixel looked up), which is what existing encoders do.
+ * usage: bench-codec [rounds [picture]]
+ * In each round everything is run once, one after the other, so that what slows the machine slows all; the
+ * figures are medians of the thread's CPU time, in MB/s of 4-byte pixels. `of lz4` compares with
+ * LZ4_compress_default in the same run; `of search` compares a stream's size with a plain greedy search of
+ * the same format (one entry in each of 8192 slots, every pixel looked up). Each GLZ picture is new to its
+ * dictionary, which is full of another one.
  */
 #include <lz4.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#ifdef HAVE_ZSTD
-#include <zstd.h>
-#endif
+#include "bench/codec-pictures.h"
 #include "common/codec/glz.h"
 #include "common/codec/jpeg.h"
 #include "common/codec/lz.h"
 #include "common/codec/lz4.h"
 #include "common/codec/quic.h"
+#ifdef HAVE_ZSTD
+#include <zstd.h>
+#endif
 
 #define WIDTH 1920
 #define HEIGHT 1080
 #define PIXELS (WIDTH * HEIGHT)
-
-static uint32_t seed = 12345;
-
-static uint32_t chance(void)
-{
-	seed = seed * 1664525 + 1013904223;
-	return seed >> 8;
-}
-
-static void fill(uint32_t *p, int x, int y, int w, int h, uint32_t colour)
-{
-	for (int j = y; j < y + h && j < HEIGHT; j++)
-		for (int i = x; i < x + w && i < WIDTH; i++)
-			p[j * WIDTH + i] = colour;
-}
-
-/* Smoothed letters of a made-up alphabet in lines of text, black on white with a few coloured words. */
-static void draw_text(uint32_t *p)
-{
-	static uint8_t glyphs[64][14][8];
-
-	for (int g = 0; g < 64; g++)
-		for (int y = 0; y < 14; y++)
-			for (int x = 0; x < 8; x++)
-				glyphs[g][y][x] = y < 2 || y > 11 || !x || chance() % 3
-						? 255 : (uint8_t)(chance() % 4 * 80);
-	fill(p, 0, 0, WIDTH, HEIGHT, 0xffffff);
-	fill(p, 0, 0, WIDTH, 30, 0x2d3748);
-	for (int line = 0; line < 60; line++) {
-		int length = 20 + (int)(chance() % 180);
-		uint32_t ink = 0;
-
-		for (int column = 0; column < length; column++) {
-			unsigned int g = chance() % 80;
-
-			if (g >= 64) {
-				ink = chance() % 8 ? 0 : 0x2b6cb0;
-				continue;
-			}
-			for (int y = 0; y < 14; y++) {
-				for (int x = 0; x < 8; x++) {
-					uint32_t a = glyphs[g][y][x], v = 0;
-
-					for (int c = 0; c < 24; c += 8)
-						v |= (((ink >> c & 255) * (255 - a) + 255 * a) / 255) << c;
-					p[(40 + line * 17 + y) * WIDTH + 20 + column * 9 + x] = v;
-				}
-			}
-		}
-	}
-}
-
-/* Windows, buttons, borders, gradients in title bars. */
-static void draw_flat(uint32_t *p)
-{
-	fill(p, 0, 0, WIDTH, HEIGHT, 0x336699);
-	for (int i = 0; i < 60; i++) {
-		int w = 60 + (int)(chance() % 500), h = 30 + (int)(chance() % 300);
-		int x = (int)(chance() % (WIDTH - 60)), y = (int)(chance() % (HEIGHT - 30));
-		uint32_t colour = 0x101010 * (8 + chance() % 8);
-
-		fill(p, x, y, w, h, 0x404040);
-		fill(p, x + 1, y + 1, w - 2, h - 2, colour);
-		for (int j = 0; j < 20; j++)
-			fill(p, x + 1, y + 1 + j, w - 2, 1, 0x4070a0 + 0x010203 * (uint32_t)j);
-		for (int j = 0; j < 4; j++)
-			fill(p, x + 10 + j * 50, y + 26, 40, 12, colour ^ 0x181818);
-	}
-}
-
-/* Smooth light of several scales and a grain of one step, as a camera's picture has it after a JPEG. */
-static void draw_photo(uint32_t *p)
-{
-	static const struct { int step, weight; } scales[] = { { 256, 110 }, { 64, 60 }, { 20, 36 }, { 7, 14 } };
-	static int light[PIXELS];
-
-	memset(p, 0, PIXELS * sizeof *p);
-	for (int c = 0; c < 24; c += 8) {
-		memset(light, 0, sizeof light);
-		for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
-			static int lattice[(WIDTH / 7 + 2) * (HEIGHT / 7 + 2)];
-			int step = scales[s].step, columns = WIDTH / step + 2, lines = HEIGHT / step + 2;
-
-			for (int i = 0; i < columns * lines; i++)
-				lattice[i] = (int)(chance() % (unsigned int)scales[s].weight);
-			for (int i = 0; i < PIXELS; i++) {
-				int x = i % WIDTH, y = i / WIDTH, u = x % step, v = y % step;
-				const int *l = lattice + y / step * columns + x / step;
-
-				light[i] += (l[0] * (step - u) * (step - v) + l[1] * u * (step - v)
-						+ l[columns] * (step - u) * v + l[columns + 1] * u * v)
-						* 16 / (step * step);
-			}
-		}
-		for (int i = 0; i < PIXELS; i++)
-			p[i] |= (uint32_t)(light[i] / 16 + 20 + (int)(chance() % 2)) << c;
-	}
-}
+#define CAPACITY ((size_t)32 << 20)
+#define ROUNDS_MOST 1000
 
 /* ---- the plain search ---- */
+
+static uint32_t plain_hash(const uint32_t *p)
+{
+	uint32_t h = 5381;
+
+	for (int i = 0; i < 3; i++)
+		for (int c = 0; c < 24; c += 8)
+			h = 33 * h ^ (p[i] >> c & 255);
+	return h & 8191;
+}
 
 static size_t search_size(const uint32_t *p)
 {
@@ -139,13 +56,10 @@ static size_t search_size(const uint32_t *p)
 				ref = at - 1;
 				len = 3;
 			} else {
-				uint32_t h = 5381;
+				uint32_t *slot = &slots[plain_hash(p + at)];
 
-				for (int i = 0; i < 3; i++)
-					for (int c = 0; c < 24; c += 8)
-						h = 33 * h ^ (p[at + (size_t)i] >> c & 255);
-				ref = slots[h & 8191];
-				slots[h & 8191] = (uint32_t)at;
+				ref = *slot;
+				*slot = (uint32_t)at;
 				if (at - ref <= 73724 && p[ref] == p[at] && p[ref + 1] == p[at + 1]
 						&& p[ref + 2] == p[at + 2])
 					len = 3;
@@ -163,14 +77,8 @@ static size_t search_size(const uint32_t *p)
 		literals = 0;
 		size += 2 + (dist > 8191 ? 2 : 0) + (len >= 7 ? 1 + (len - 7) / 255 : 0);
 		at += len;
-		for (size_t q = at - 2; q < at && at < PIXELS - 6; q++) {
-			uint32_t h = 5381;
-
-			for (int i = 0; i < 3; i++)
-				for (int c = 0; c < 24; c += 8)
-					h = 33 * h ^ (p[q + (size_t)i] >> c & 255);
-			slots[h & 8191] = (uint32_t)q;
-		}
+		for (size_t q = at - 2; q < at && at < PIXELS - 6; q++)
+			slots[plain_hash(p + q)] = (uint32_t)q;
 	}
 	return size + literals * 3 + (literals + 31) / 32;
 }
@@ -180,15 +88,12 @@ static size_t search_size(const uint32_t *p)
 struct bench {
 	struct clove_pixels image, into;
 	uint8_t *bytes;
-	size_t capacity, size;
-	/* made anew for each turn: every image is a dictionary's first */
-	struct clove_glz_encoder *glz;
-	struct clove_glz_dictionary *dictionary;
+	size_t size;
 };
 
 static enum clove_err quic_encode(struct bench *b)
 {
-	return clove_quic_encode(b->bytes, b->capacity, &b->image, &b->size);
+	return clove_quic_encode(b->bytes, CAPACITY, &b->image, &b->size);
 }
 
 static enum clove_err quic_decode(struct bench *b)
@@ -198,7 +103,7 @@ static enum clove_err quic_decode(struct bench *b)
 
 static enum clove_err lz_encode(struct bench *b)
 {
-	return clove_lz_encode(b->bytes, b->capacity, &b->image, true, &b->size);
+	return clove_lz_encode(b->bytes, CAPACITY, &b->image, true, &b->size);
 }
 
 static enum clove_err lz_decode(struct bench *b)
@@ -206,19 +111,25 @@ static enum clove_err lz_decode(struct bench *b)
 	return clove_lz_decode(CLOVE_BYTES(b->bytes, b->size), NULL, &b->into);
 }
 
+/* Room for two pictures of the three that come in turn. */
+#define GLZ_WINDOW (PIXELS * 5 / 2)
+
+static struct clove_glz_encoder *glz_encoder;
+static struct clove_glz_dictionary *glz_dictionary;
+
 static enum clove_err glz_encode(struct bench *b)
 {
-	return clove_glz_encode(b->glz, b->bytes, b->capacity, &b->image, true, &b->size);
+	return clove_glz_encode(glz_encoder, b->bytes, CAPACITY, &b->image, true, &b->size);
 }
 
 static enum clove_err glz_decode(struct bench *b)
 {
-	return clove_glz_decode(b->dictionary, CLOVE_BYTES(b->bytes, b->size), &b->into);
+	return clove_glz_decode(glz_dictionary, CLOVE_BYTES(b->bytes, b->size), &b->into);
 }
 
 static enum clove_err lz4_encode(struct bench *b)
 {
-	return clove_lz4_encode(b->bytes, b->capacity, &b->image, true, &b->size);
+	return clove_lz4_encode(b->bytes, CAPACITY, &b->image, true, &b->size);
 }
 
 static enum clove_err lz4_decode(struct bench *b)
@@ -226,9 +137,11 @@ static enum clove_err lz4_decode(struct bench *b)
 	return clove_lz4_decode(CLOVE_BYTES(b->bytes, b->size), &b->into);
 }
 
+static struct clove_jpeg_encoder *jpeg_encoder;
+
 static enum clove_err jpeg_encode(struct bench *b)
 {
-	return clove_jpeg_encode(b->bytes, b->capacity, &b->image, 85, &b->size);
+	return clove_jpeg_encoder_run(jpeg_encoder, b->bytes, CAPACITY, &b->image, 85, CLOVE_JPEG_420, &b->size);
 }
 
 static enum clove_err jpeg_decode(struct bench *b)
@@ -236,14 +149,14 @@ static enum clove_err jpeg_decode(struct bench *b)
 	return clove_jpeg_decode(CLOVE_BYTES(b->bytes, b->size), &b->into);
 }
 
-static enum clove_err plain_encode(struct bench *b)
+static enum clove_err library_encode(struct bench *b)
 {
 	b->size = (size_t)LZ4_compress_default((const char *)b->image.data, (char *)b->bytes,
-			PIXELS * 4, (int)b->capacity);
+			PIXELS * 4, (int)CAPACITY);
 	return b->size ? CLOVE_OK : CLOVE_ERR_LIMIT;
 }
 
-static enum clove_err plain_decode(struct bench *b)
+static enum clove_err library_decode(struct bench *b)
 {
 	return LZ4_decompress_safe((const char *)b->bytes, (char *)b->into.data, (int)b->size,
 			PIXELS * 4) == PIXELS * 4 ? CLOVE_OK : CLOVE_ERR_VALUE;
@@ -252,7 +165,7 @@ static enum clove_err plain_decode(struct bench *b)
 #ifdef HAVE_ZSTD
 static enum clove_err zstd_encode(struct bench *b)
 {
-	b->size = ZSTD_compress(b->bytes, b->capacity, b->image.data, PIXELS * 4, 1);
+	b->size = ZSTD_compress(b->bytes, CAPACITY, b->image.data, PIXELS * 4, 1);
 	return ZSTD_isError(b->size) ? CLOVE_ERR_LIMIT : CLOVE_OK;
 }
 
@@ -263,13 +176,13 @@ static enum clove_err zstd_decode(struct bench *b)
 }
 #endif
 
-enum codec { PLAIN, ZSTD, LZ4, LZ, GLZ, QUIC, JPEG, CODECS };
+enum { LIBRARY, ZSTD, LZ4, LZ, GLZ, QUIC, JPEG, CODECS };
 
-static const struct {
+static const struct codec {
 	const char *name;
 	enum clove_err (*encode)(struct bench *b), (*decode)(struct bench *b);
 } codecs[CODECS] = {
-	[PLAIN] = { "lz4 library", plain_encode, plain_decode },
+	[LIBRARY] = { "lz4 library", library_encode, library_decode },
 #ifdef HAVE_ZSTD
 	[ZSTD] = { "zstd -1", zstd_encode, zstd_decode },
 #endif
@@ -277,163 +190,189 @@ static const struct {
 	[LZ] = { "lz", lz_encode, lz_decode },
 	[GLZ] = { "glz", glz_encode, glz_decode },
 	[QUIC] = { "quic", quic_encode, quic_decode },
-	[JPEG] = { "jpeg", jpeg_encode, jpeg_decode },
+	[JPEG] = { "jpeg 85", jpeg_encode, jpeg_decode },
 };
 
-enum image { TEXT, FLAT, PHOTO, IMAGES };
+enum { TEXT, FLAT, PHOTO, PICTURES };
 
-static const struct {
+static const struct picture {
 	const char *name;
-	void (*draw)(uint32_t *p);
-} images[IMAGES] = { { "text", draw_text }, { "flat", draw_flat }, { "photo", draw_photo } };
+	bool (*draw)(uint32_t *p, int width, int height, uint32_t seed);
+} pictures[PICTURES] = {
+	[TEXT] = { "text", pictures_text },
+	[FLAT] = { "flat", pictures_flat },
+	[PHOTO] = { "photo", pictures_photo },
+};
 
+/* What is asked for: so many times as fast as another, in the same run. */
 static const struct bar {
-	enum image image;
-	enum codec codec;
+	int picture, codec, other;
 	bool is_decode;
-	enum codec beside;
 	double least;
 } bars[] = {
-	{ PHOTO, QUIC, false, PLAIN, 0.6 },
-	{ PHOTO, QUIC, true, PLAIN, 0.6 },
-	{ TEXT, QUIC, false, ZSTD, 0.9 },
-	{ PHOTO, LZ, false, PLAIN, 0.8 },
-	{ TEXT, LZ, false, PLAIN, 1.0 },
-	{ PHOTO, GLZ, false, LZ, 0.8 },
+	{ PHOTO, QUIC, LIBRARY, false, 0.6 },
+	{ PHOTO, QUIC, LIBRARY, true, 0.6 },
+	{ TEXT, QUIC, ZSTD, false, 0.9 },
+	{ PHOTO, LZ, LIBRARY, false, 0.8 },
+	{ TEXT, LZ, LIBRARY, false, 1.0 },
+	{ PHOTO, GLZ, LZ, false, 0.8 },
 };
 
-#define MOST_ROUNDS 99
+#define SIZE_MOST 1.05 /* of what the plain search makes */
 
-static struct row {
-	double encode[MOST_ROUNDS], decode[MOST_ROUNDS]; /* MB/s */
-	size_t size;
-} rows[IMAGES][CODECS];
-static double search_sizes[IMAGES];
+static struct result {
+	double encode, decode; /* MB/s */
+	size_t size, search;
+} results[PICTURES][CODECS];
 
-/* CPU time: what the neighbours take is not counted. */
-static double mb_per_s(struct bench *b, enum clove_err (*run)(struct bench *b))
+static uint64_t cpu_ns(void)
 {
-	struct timespec start, end;
+	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
-	if (run(b)) {
-		fprintf(stderr, "a codec failed\n");
-		exit(1);
-	}
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
-	return PIXELS * 4.0 * 1000 / ((double)(end.tv_sec - start.tv_sec) * 1e9
-			+ (double)(end.tv_nsec - start.tv_nsec));
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void measure(struct bench *b, enum image image, enum codec codec, int round)
-{
-	struct row *row = &rows[image][codec];
-
-	if (!codecs[codec].encode)
-		return;
-	clove_glz_encoder_unref(b->glz);
-	clove_glz_dictionary_free(b->dictionary);
-	b->glz = clove_glz_encoder_new(0);
-	if (!b->glz || !clove_glz_encoder_open(b->glz, 0, 2 * PIXELS))
-		exit(1);
-	b->dictionary = clove_glz_dictionary_new(2 * PIXELS);
-	memset(b->into.data, 0xff, PIXELS * 4);
-	row->encode[round] = mb_per_s(b, codecs[codec].encode);
-	row->decode[round] = mb_per_s(b, codecs[codec].decode);
-	row->size = b->size;
-	if (codec != JPEG && memcmp(b->image.data, b->into.data, PIXELS * 4)) {
-		fprintf(stderr, "%s: the pixels differ\n", codecs[codec].name);
-		exit(1);
-	}
-}
+static uint64_t times[CODECS][2][ROUNDS_MOST];
 
 static int compare(const void *a, const void *b)
 {
-	double d = *(const double *)a - *(const double *)b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-	return (d > 0) - (d < 0);
+	return x < y ? -1 : x > y;
 }
 
-static void print_rows(enum image image, int rounds)
+static double median_speed(uint64_t *took, int rounds)
 {
-	for (enum codec c = 0; c < CODECS; c++) {
-		struct row *row = &rows[image][c];
+	qsort(took, (size_t)rounds, sizeof *took, compare);
+	return PIXELS * 4.0 * 1000 / (double)took[rounds / 2];
+}
+
+static bool run_once(int which, struct bench *b, int round, uint32_t *back)
+{
+	uint64_t start = cpu_ns(), between;
+
+	if (codecs[which].encode(b))
+		return false;
+	times[which][0][round] = cpu_ns() - start;
+	between = cpu_ns();
+	if (codecs[which].decode(b))
+		return false;
+	times[which][1][round] = cpu_ns() - between;
+	if (which != JPEG && memcmp(b->image.data, back, PIXELS * 4)) {
+		printf("%s: the pixels differ\n", codecs[which].name);
+		return false;
+	}
+	return true;
+}
+
+static bool measure(int which, int rounds, uint32_t *pixels[3], uint32_t *back, uint8_t *bytes)
+{
+	struct bench b = { .into = { (uint8_t *)back, WIDTH, HEIGHT, WIDTH * 4, CLOVE_FORMAT_RGB32 },
+			.bytes = bytes };
+
+	clove_glz_encoder_unref(glz_encoder);
+	clove_glz_dictionary_free(glz_dictionary);
+	glz_encoder = clove_glz_encoder_new(0);
+	glz_dictionary = clove_glz_dictionary_new(GLZ_WINDOW);
+	if (!glz_encoder || !glz_dictionary || !clove_glz_encoder_open(glz_encoder, 1, GLZ_WINDOW))
+		return false;
+	for (int i = 0; i < 3; i++)
+		if (!pictures[which].draw(pixels[i], WIDTH, HEIGHT, 12345 + (uint32_t)i))
+			return false;
+	for (int round = -1; round < rounds; round++) {  /* one to warm up */
+		b.image = (struct clove_pixels){ (uint8_t *)pixels[(round + 3) % 3], WIDTH, HEIGHT, WIDTH * 4,
+				CLOVE_FORMAT_RGB32 };
+		for (int c = 0; c < CODECS; c++) {
+			if (!codecs[c].encode)
+				continue;
+			if (!run_once(c, &b, round < 0 ? 0 : round, back))
+				return false;
+			results[which][c].size = b.size;
+		}
+	}
+	for (int c = 0; c < CODECS; c++) {
+		if (!codecs[c].encode)
+			continue;
+		results[which][c].encode = median_speed(times[c][0], rounds);
+		results[which][c].decode = median_speed(times[c][1], rounds);
+	}
+	results[which][LZ].search = search_size((const uint32_t *)(const void *)b.image.data);
+	return true;
+}
+
+static void print_results(int which)
+{
+	double library = results[which][LIBRARY].encode;
+
+	for (int c = 0; c < CODECS; c++) {
+		struct result *r = &results[which][c];
 
 		if (!codecs[c].encode)
 			continue;
-		qsort(row->encode, (size_t)rounds, sizeof *row->encode, compare);
-		qsort(row->decode, (size_t)rounds, sizeof *row->decode, compare);
-		printf("%-6s %-12s %9.0f %9.0f %9zu %8.3f", images[image].name, codecs[c].name,
-				row->encode[rounds / 2], row->decode[rounds / 2], row->size,
-				(double)row->size / PIXELS);
-		if (c == LZ)
-			printf(" %9.3f", (double)row->size / search_sizes[image]);
-		printf("\n");
+		printf("| %s | %s | %.0f | %.0f | %zu | %.3f | %.2f | ", pictures[which].name, codecs[c].name,
+				r->encode, r->decode, r->size, (double)r->size / PIXELS, r->encode / library);
+		if (r->search)
+			printf("%.3f ", (double)r->size / (double)r->search);
+		printf("|\n");
 	}
 }
 
-static void print_bars(int rounds)
+static bool print_bar(const struct bar *bar)
 {
-	printf("\n%-6s %-5s %-7s %-13s %6s %6s\n", "bar", "codec", "what", "beside", "least", "is");
-	for (size_t i = 0; i < sizeof bars / sizeof bars[0]; i++) {
-		const struct bar *bar = &bars[i];
-		const struct row *row = &rows[bar->image][bar->codec], *peer = &rows[bar->image][bar->beside];
-		double is = (bar->is_decode ? row->decode : row->encode)[rounds / 2] / peer->encode[rounds / 2];
+	struct result *own = &results[bar->picture][bar->codec];
+	struct result *other = &results[bar->picture][bar->other];
+	double ratio = (bar->is_decode ? own->decode : own->encode) / other->encode;
 
-		printf("%-6s %-5s %-7s ", images[bar->image].name, codecs[bar->codec].name,
-				bar->is_decode ? "decode" : "encode");
-		if (codecs[bar->beside].encode)
-			printf("%-13s %6.2f %6.2f  %s\n", codecs[bar->beside].name, bar->least, is,
-					is >= bar->least ? "holds" : "missed");
-		else
-			printf("not built in: nothing to compare with\n");
-	}
-	for (enum image image = 0; image < IMAGES; image++) {
-		double is = (double)rows[image][LZ].size / search_sizes[image];
-
-		printf("%-6s %-5s %-7s %-13s %6.2f %6.3f  %s\n", images[image].name, "lz", "bytes",
-				"plain search", 1.05, is, is <= 1.05 ? "holds" : "missed");
-	}
+	if (!own->encode || !other->encode)
+		return true;
+	printf("| %s %s of %s | %s's encode | %.2f | %.2f | %s |\n", codecs[bar->codec].name,
+			bar->is_decode ? "decode" : "encode", pictures[bar->picture].name,
+			codecs[bar->other].name, bar->least, ratio, ratio >= bar->least ? "held" : "missed");
+	return ratio >= bar->least;
 }
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 15;
-	uint32_t *pixels[IMAGES], *back = calloc(PIXELS, 4);
-	struct bench b = {
-		.into = { (uint8_t *)back, WIDTH, HEIGHT, WIDTH * 4, CLOVE_FORMAT_RGB32 },
-		.capacity = 32 << 20,
-	};
+	int rounds = argc > 1 ? atoi(argv[1]) : 31;
+	uint32_t *pixels[3], *back = calloc(PIXELS, 4);
+	uint8_t *bytes = malloc(CAPACITY);
+	bool is_good = true;
 
-	rounds = rounds < 1 ? 1 : rounds > MOST_ROUNDS ? MOST_ROUNDS : rounds;
-	b.bytes = malloc(b.capacity);
-	if (!back || !b.bytes)
-		return 1;
-	for (enum image i = 0; i < IMAGES; i++) {
+	rounds = rounds < 1 ? 1 : rounds > ROUNDS_MOST ? ROUNDS_MOST : rounds;
+	for (int i = 0; i < 3; i++)
 		pixels[i] = malloc(PIXELS * 4);
-		if (!pixels[i])
+	jpeg_encoder = clove_jpeg_encoder_new();
+	if (!back || !bytes || !pixels[0] || !pixels[1] || !pixels[2] || !jpeg_encoder)
+		return 1;
+	printf("| picture | codec | encode | decode | bytes | bytes/pixel | of lz4 | of search |\n"
+			"|---|---|---|---|---|---|---|---|\n");
+	for (int i = 0; i < PICTURES; i++) {
+		if (argc > 2 && strcmp(argv[2], pictures[i].name))
+			continue;
+		if (!measure(i, rounds, pixels, back, bytes))
 			return 1;
-		images[i].draw(pixels[i]);
-		search_sizes[i] = (double)search_size(pixels[i]);
+		print_results(i);
 	}
-	for (int round = 0; round < rounds; round++) {
-		for (enum image i = 0; i < IMAGES; i++) {
-			b.image = b.into;
-			b.image.data = (uint8_t *)pixels[i];
-			for (enum codec c = 0; c < CODECS; c++)
-				measure(&b, i, c, round);
-		}
+	printf("\n| what | against | bar | ratio | |\n|---|---|---|---|---|\n");
+	for (size_t i = 0; i < sizeof bars / sizeof bars[0]; i++)
+		is_good &= print_bar(&bars[i]);
+	for (int i = 0; i < PICTURES; i++) {
+		struct result *r = &results[i][LZ];
+		double ratio = (double)r->size / (double)r->search;
+
+		if (!r->search)
+			continue;
+		printf("| lz bytes of %s | plain search's | %.2f | %.3f | %s |\n", pictures[i].name, SIZE_MOST,
+				ratio, ratio <= SIZE_MOST ? "held" : "missed");
+		is_good &= ratio <= SIZE_MOST;
 	}
-	printf("%-6s %-12s %9s %9s %9s %8s %9s\n", "image", "codec", "encode", "decode", "bytes",
-			"bytes/px", "of search");
-	for (enum image i = 0; i < IMAGES; i++)
-		print_rows(i, rounds);
-	print_bars(rounds);
-	for (enum image i = 0; i < IMAGES; i++)
+	clove_glz_encoder_unref(glz_encoder);
+	clove_glz_dictionary_free(glz_dictionary);
+	clove_jpeg_encoder_free(jpeg_encoder);
+	for (int i = 0; i < 3; i++)
 		free(pixels[i]);
-	clove_glz_encoder_unref(b.glz);
-	clove_glz_dictionary_free(b.dictionary);
-	free(b.bytes);
+	free(bytes);
 	free(back);
-	return 0;
+	return is_good ? 0 : 2;
 }
