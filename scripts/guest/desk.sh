@@ -122,6 +122,20 @@ guest_initrd() {
 	echo "$name"
 }
 
+# The disk of the desktop guest, built once; needs root. With guest_initrd's words, see mkdesktop.sh.
+guest_desktop() { # INITRD
+	local name
+
+	name=$cache/desktop-$( (echo "$1"; cat "$top"/scripts/guest/{mkdesktop.sh,prompt}) | sha256sum | head -c 16).qcow2
+	(
+		flock 8
+		[ ! -s "$name" ] || exit 0
+		find "$cache" -maxdepth 1 -name 'desktop-*.qcow2' -mtime +0 -delete
+		as_root "$top/scripts/guest/mkdesktop.sh" -g "$1" "$name" >&2
+	) 8>"$cache/desktop.lock" || return 1
+	echo "$name"
+}
+
 # The file that a running guest's QEMU has mapped as its SPICE server library.
 guest_library() { # DIR
 	local p

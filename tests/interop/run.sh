@@ -12,6 +12,8 @@ only=${1:-.}
 limit=400
 # Long ones first. What measures time runs alone, at the end.
 tests='
+desktop.sh qxl
+desktop.sh modesetting
 newer-qemu.sh peers.sh qxl
 newer-qemu.sh peers.sh std
 newer-qemu.sh peers.sh virtio
