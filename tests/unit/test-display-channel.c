@@ -403,7 +403,7 @@ static struct clove_image make_image(int row, uint8_t *memory, uint8_t *room, si
 		ck_assert(!clove_lz_encode_alpha(room + len, size / 2, &src, true, &len));
 		image.jpeg_alpha.data.len += len;
 		image.jpeg_alpha.data_size = (uint32_t)image.jpeg_alpha.data.len;
-		clove_glz_encoder_free(glz);
+		clove_glz_encoder_unref(glz);
 		return image;
 	case CLOVE_IMAGE_TYPE_JPEG:
 		ck_assert(!clove_jpeg_encode(room, size, &src, 95, &len));
