@@ -6,9 +6,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "server/paint.h"
 #include "tests/raster/draw.h"
 
-enum { RACES = 300 };
+enum { RACES = 100, ROUNDS = 10, WATCHED = 500 };
 
 static struct raster_case current;
 
@@ -40,6 +41,147 @@ START_TEST(test_pixels_are_the_recorded_ones)
 	}
 	ck_assert_int_gt(cases, 1000);
 	fclose(file);
+	free(current.memory);
+}
+END_TEST
+
+/* -- what is told of the primary surface -- */
+
+struct shadow {
+	const struct clove_surface *surface;
+	uint8_t *data;                  /* kept by what is told alone */
+	unsigned int told;
+};
+
+static uint8_t *shadow_at(struct shadow *shadow, int32_t x, int32_t y)
+{
+	return shadow->data + shadow->surface->stride * (size_t)y + (size_t)x * shadow->surface->bytes_per_pixel;
+}
+
+static void on_changed(void *opaque, const pixman_region32_t *region)
+{
+	struct shadow *shadow = opaque;
+	int n;
+	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)(uintptr_t)region, &n);
+
+	shadow->told++;
+	for (int i = 0; i < n; i++)
+		for (int32_t y = boxes[i].y1; y < boxes[i].y2; y++)
+			memcpy(shadow_at(shadow, boxes[i].x1, y), clove_surface_row(shadow->surface, y) +
+					(size_t)boxes[i].x1 * shadow->surface->bytes_per_pixel,
+					(size_t)(boxes[i].x2 - boxes[i].x1) * shadow->surface->bytes_per_pixel);
+}
+
+static void on_copied(void *opaque, const pixman_box32_t *box, int32_t dx, int32_t dy)
+{
+	struct shadow *shadow = opaque;
+	size_t all = shadow->surface->stride * (size_t)shadow->surface->height;
+	uint8_t *before = malloc(all);
+
+	shadow->told++;
+	memcpy(before, shadow->data, all);
+	for (int32_t y = box->y1; y < box->y2; y++)
+		memcpy(shadow_at(shadow, box->x1, y), before + (shadow_at(shadow, box->x1 - dx, y - dy) -
+				shadow->data), (size_t)(box->x2 - box->x1) * shadow->surface->bytes_per_pixel);
+	free(before);
+}
+
+static void on_filled(void *opaque, const pixman_box32_t *box, uint32_t color, const pixman_region32_t *changed)
+{
+	struct shadow *shadow = opaque;
+
+	(void)changed;
+	shadow->told++;
+	for (int32_t y = box->y1; y < box->y2; y++)
+		for (int32_t x = box->x1; x < box->x2; x++)
+			clove_put_le32(shadow_at(shadow, x, y), color);
+}
+
+static bool equals(struct shadow *shadow)
+{
+	const struct clove_surface *s = shadow->surface;
+	size_t row = (size_t)s->width * s->bytes_per_pixel;
+
+	for (int32_t y = 0; y < s->height; y++) {
+		const uint8_t *is = clove_surface_row(s, y), *told = shadow_at(shadow, 0, y);
+
+		if (!memcmp(is, told, row))
+			continue;
+		for (size_t i = 0; i < row; i++)
+			if (is[i] != told[i] && !(s->bytes_per_pixel == 4 && i % 4 == 3))
+				return false;
+	}
+	return true;
+}
+
+static void shadow_open(struct shadow *shadow, const struct clove_surface *surface)
+{
+	size_t all = surface->stride * (size_t)surface->height;
+
+	*shadow = (struct shadow){ surface, malloc(all), 0 };
+	ck_assert_ptr_nonnull(shadow->data);
+	memcpy(shadow->data, surface->data, all);
+}
+
+static enum clove_err draw_watched(struct raster_server *server, struct clove_paint *paint,
+		const QXLCommandExt *ext, struct shadow *shadow)
+{
+	static const struct clove_paint_watch watch = { on_changed, on_copied, on_filled };
+	struct clove_qxl_source source = { &server->memslots, RASTER_GROUP,
+			ext->flags & QXL_COMMAND_FLAG_COMPAT, ext->flags & QXL_COMMAND_FLAG_COMPAT_16BPP };
+	struct clove_qxl_drawable drawable;
+	void *release;
+	enum clove_err err = clove_qxl_read_drawable(&source, ext->cmd.data, &drawable, &release);
+
+	if (err == CLOVE_OK)
+		err = clove_paint_draw(paint, &drawable, &server->surfaces, drawable.surface_id == 0 ?
+				&watch : NULL, shadow);
+	clove_qxl_drawable_fini(&drawable);
+	return err;
+}
+
+/* With somebody watching the pixels are the same, and who follows what is told has them too. */
+START_TEST(test_watched_commands_are_told)
+{
+	unsigned int told = 0;
+
+	current.memory = calloc(1, RASTER_MEMORY);
+	ck_assert_ptr_nonnull(current.memory);
+	for (uint64_t seed = 1; seed <= WATCHED; seed++) {
+		struct clove_paint *paint = calloc(1, sizeof *paint);
+		struct raster_server server;
+		struct shadow shadow;
+		uint64_t hash;
+
+		raster_make(&current, seed);
+		ck_assert(raster_open(&server, &current));
+		for (unsigned int i = 0; i < current.count; i++)
+			if (current.commands[i].cmd.type == QXL_CMD_DRAW &&
+					raster_draw(&server, &current.commands[i], NULL) != CLOVE_OK)
+				continue;
+		raster_save(&server);
+		raster_close(&server);
+		hash = raster_hash(&current);
+
+		raster_make(&current, seed);
+		ck_assert(raster_open(&server, &current));
+		shadow_open(&shadow, server.by_id[0]);
+		for (unsigned int i = 0; i < current.count; i++) {
+			if (current.commands[i].cmd.type != QXL_CMD_DRAW)
+				continue;
+			enum clove_err err = draw_watched(&server, paint, &current.commands[i], &shadow);
+
+			ck_assert_msg(equals(&shadow), "case %d: %s (%s)", (int)seed, current.what[i],
+					clove_err_name(err));
+		}
+		raster_save(&server);
+		ck_assert_msg(raster_hash(&current) == hash, "case %d", (int)seed);
+		told += shadow.told;
+		free(shadow.data);
+		raster_close(&server);
+		free(paint);
+	}
+	ck_assert_uint_gt(told, WATCHED);
 	free(current.memory);
 }
 END_TEST
@@ -84,29 +226,31 @@ START_TEST(test_rewritten_memory_spoils_pixels_only)
 	current.memory = calloc(1, RASTER_MEMORY);
 	ck_assert_ptr_nonnull(current.memory);
 	for (uint64_t seed = 1; seed <= RACES; seed++) {
+		struct clove_paint *paint = calloc(1, sizeof *paint);
 		struct raster_server server;
+		struct shadow shadow;
 
 		raster_make(&current, seed);
 		ck_assert(raster_open(&server, &current));
 		atomic_store(&is_over, false);
 		ck_assert_int_eq(pthread_create(&guest, NULL, rewrite, current.memory), 0);
-		for (int round = 0; round < 20; round++)
+		shadow_open(&shadow, server.by_id[0]);
+		for (int round = 0; round < ROUNDS; round++)
 			for (unsigned int i = 0; i < current.count; i++) {
-				pixman_region32_t changed;
-
 				if (current.commands[i].cmd.type != QXL_CMD_DRAW)
 					continue;
-				pixman_region32_init(&changed);
-				enum clove_err err = raster_draw(&server, &current.commands[i], &changed);
+				enum clove_err err = draw_watched(&server, paint, &current.commands[i], &shadow);
 
-				if (err != CLOVE_OK)
-					ck_assert(!pixman_region32_not_empty(&changed));
-				pixman_region32_fini(&changed);
+				/* what is told stays exact, whatever was drawn */
+				ck_assert_msg(equals(&shadow), "case %d: %s (%s)", (int)seed,
+						current.what[i], clove_err_name(err));
 				raster_save(&server);
 			}
 		atomic_store(&is_over, true);
 		pthread_join(guest, NULL);
 		raster_close(&server);
+		free(shadow.data);
+		free(paint);
 	}
 	free(current.memory);
 }
@@ -118,6 +262,7 @@ int main(void)
 	TCase *tcase = tcase_create("commands");
 
 	tcase_add_test(tcase, test_pixels_are_the_recorded_ones);
+	tcase_add_test(tcase, test_watched_commands_are_told);
 	tcase_add_test(tcase, test_rewritten_memory_spoils_pixels_only);
 	tcase_set_timeout(tcase, 240);
 	suite_add_tcase(suite, tcase);
