@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* video-codecs.c - which encoders the VMM wants for streams: "encoder:codec;..." or "auto".
  *
- * A well-formed list is taken and kept although nothing is streamed yet: QEMU with gl=on does not start
- * without one.
+ * A well-formed list is taken and kept also where it has nothing that we can encode: QEMU with gl=on does not
+ * start without its own. Streams are MJPEG (server/streaming.c), whatever else is preferred.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,8 @@ CLOVE_EXPORT int spice_server_set_video_codecs(SpiceServer *server, const char *
 	}
 	free(server->video_codecs);
 	server->video_codecs = kept;
-	clove_log(INFO, "server", "video codecs %s: nothing is streamed yet", kept);
+	if (strcmp(kept, automatic) && !strstr(kept, ":mjpeg"))
+		clove_log(INFO, "server", "video codecs %s: none is here; streams are MJPEG", kept);
 	return 0;
 }
 
