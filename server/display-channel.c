@@ -144,7 +144,7 @@ void clove_display_monitors_changed(struct clove_display *display)
 static bool is_shown(struct clove_display *display)
 {
 	clove_timer_stop(display->screen->loop, display->rest_timer);
-	display->is_resting = false;
+	display->is_resting = display->is_rest_awaited = false;
 	return display->has_surface && display->is_marked;
 }
 
@@ -152,16 +152,13 @@ void clove_display_changed(struct clove_display *display, const pixman_region32_
 {
 	pixman_region32_t images;
 
-	if (!is_shown(display))
-		return;
-	if (!display->streaming) {
-		clove_damage_add(&display->damage, region);
-		return;
-	}
 	pixman_region32_init(&images);
 	pixman_region32_copy(&images, (pixman_region32_t *)(uintptr_t)region);
-	clove_streaming_take(display->streaming, &images, clove_now_us());
-	clove_damage_add(&display->damage, &images);
+	if (display->streaming)
+		clove_streaming_take(display->streaming, &images, clove_now_us());
+	/* Beside a video the rest of the screen may rest. */
+	if (pixman_region32_not_empty(&images) && is_shown(display))
+		clove_damage_add(&display->damage, &images);
 	pixman_region32_fini(&images);
 }
 
@@ -373,7 +370,6 @@ void clove_display_flush(struct clove_display *display)
 {
 	struct clove_channel *channel = &display->channel;
 	const pixman_region32_t *region = NULL;
-
 	int wait;
 
 	if (!display->has_surface)
@@ -392,8 +388,10 @@ void clove_display_flush(struct clove_display *display)
 	ask_whether_it_came(display);
 	clove_channel_uncork(channel);
 	if (!next_region(display) && pixman_region32_not_empty(&display->damage.lossy) &&
-			!display->is_resting)
+			!display->is_resting && !display->is_rest_awaited) {
 		clove_timer_start(display->screen->loop, display->rest_timer, REST_MS);
+		display->is_rest_awaited = true;
+	}
 	wait = region && next_region(display) ? 0 : until_frame(display);
 	if (wait >= 0 && may_send(display))
 		clove_timer_start(display->screen->loop, display->more_timer, (uint32_t)wait);
@@ -409,6 +407,7 @@ static void on_rest(void *opaque)
 	struct clove_display *display = opaque;
 
 	display->is_resting = true;
+	display->is_rest_awaited = false;
 	clove_display_flush(display);
 }
 

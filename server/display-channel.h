@@ -49,7 +49,7 @@ struct clove_display {
 	struct clove_streaming *streaming; /* NULL: none, ever */
 	struct clove_timer *more_timer;   /* there is more, and it could be sent */
 	struct clove_timer *rest_timer;   /* nothing changes: what is lossy is sent again */
-	bool is_resting;
+	bool is_resting, is_rest_awaited;
 	int32_t row;                      /* where pieces go on */
 };
 

@@ -224,7 +224,8 @@ static void end(struct clove_streaming *streaming, struct stream *stream, pixman
 	pixman_region32_fini(&stream->clip);
 	stream->encoder->ops->destroy(stream->encoder);
 	stream->region_id = 0;
-	streaming->counts.streams--;
+	if (--streaming->counts.streams == 0)
+		clove_buf_fini(&streaming->frame);
 }
 
 static bool is_same(const pixman_box32_t *a, const pixman_box32_t *b)
