@@ -339,7 +339,7 @@ static uint32_t look_at(enum look look, int x, int y, uint32_t salt)
 	case TEXT: return page[(unsigned int)(y + (int)(salt % SIDE)) % (2 * SIDE) * SIDE + (unsigned int)x % SIDE];
 	case SMOOTH: return (uint32_t)(x * 2 + (int)salt) % 256 << 16 | (uint32_t)(y * 3) % 256 << 8 |
 			(uint32_t)(x + y) % 256;
-	case NOISE: return (uint32_t)(x * 73856093 ^ y * 19349663) * (salt | 1) >> 8;
+	case NOISE: return ((uint32_t)x * 73856093u ^ (uint32_t)y * 19349663u) * (salt | 1) >> 8;
 	default: return ((x / 24 + y / 24) & 1 ? salt : ~salt) & 0xffffff;
 	}
 }
@@ -347,7 +347,7 @@ static uint32_t look_at(enum look look, int x, int y, uint32_t salt)
 /* A photograph: smooth, and a little noise. */
 static uint32_t photo_at(int x, int y, uint32_t salt)
 {
-	uint32_t noise = (uint32_t)(x * 7919 ^ y * 104729 ^ (int)salt) * 2654435761u;
+	uint32_t noise = ((uint32_t)x * 7919 ^ (uint32_t)y * 104729 ^ salt) * 2654435761u;
 
 	return look_at(SMOOTH, x / 3, y / 3, salt) ^ (noise >> 10 & 0x030303);
 }
