@@ -39,6 +39,7 @@ access.sh
 libvirt.sh
 sleep.sh
 bad-input.sh
+drawings.sh
 ../raster/raster.sh
 '
 alone='
