@@ -31,7 +31,7 @@ enum {
 static const struct kind {
 	const char *name;
 	uint8_t type;             /* of image; 0xff: a video stream */
-	bool is_photo, is_whole;
+	bool is_photo, is_whole;  /* whole: all of the screen, or as many as cover it */
 	int32_t width, height;    /* of what changes, unless the whole screen does */
 } kinds[] = {
 	{ "text-raw",   CLOVE_IMAGE_TYPE_BITMAP, false, false, TEXT_W, TEXT_H },
@@ -40,6 +40,7 @@ static const struct kind {
 	{ "text-quic",  CLOVE_IMAGE_TYPE_QUIC,   false, false, TEXT_W, TEXT_H },
 	{ "text-copy",  0xfe,                    false, false, TEXT_W, TEXT_H }, /* COPY_BITS and a line */
 	{ "photo-quic", CLOVE_IMAGE_TYPE_QUIC,   true,  true,  0, 0 },
+	{ "tiles-quic", CLOVE_IMAGE_TYPE_QUIC,   true,  true,  240, 240 },
 	{ "photo-jpeg", CLOVE_IMAGE_TYPE_JPEG,   true,  true,  0, 0 },
 	{ "video",      0xff,                    true,  false, 1280, 720 },
 };
@@ -97,7 +98,7 @@ static uint32_t photo_pixel(int32_t x, int32_t y, uint32_t page)
 
 static void encode_page(uint32_t page)
 {
-	int32_t w = kind->is_whole ? width : kind->width, h = kind->is_whole ? height : kind->height;
+	int32_t w = kind->width ? kind->width : width, h = kind->height ? kind->height : height;
 	uint32_t *memory = malloc((size_t)w * (size_t)h * 4);
 	struct clove_pixels pixels = { (uint8_t *)memory, w, h, w * 4, CLOVE_FORMAT_RGB32 };
 	size_t room = (size_t)w * (size_t)h * 5 + 65536, size = 0;
@@ -154,7 +155,7 @@ static void send_bitmap(struct clove_channel *channel, const uint8_t *data, int3
 
 static void send_page(struct clove_channel *channel, uint32_t page)
 {
-	int32_t w = kind->is_whole ? width : kind->width, h = kind->is_whole ? height : kind->height;
+	int32_t w = kind->width ? kind->width : width, h = kind->height ? kind->height : height;
 	int32_t left = kind->is_whole ? 0 : 100, top = kind->is_whole ? 0 : 60;
 	struct clove_bytes data = clove_buf_bytes(&pages[page]);
 	struct clove_image image = { .type = kind->type, .width = (uint32_t)w, .height = (uint32_t)h,
@@ -175,7 +176,9 @@ static void send_page(struct clove_channel *channel, uint32_t page)
 		send_bitmap(channel, data.data + (size_t)w * 4 * (size_t)(h - CELL_H), w, CELL_H, left,
 				top + h - CELL_H);
 	} else {
-		send_image(channel, &image, left, top);
+		for (int32_t y = top; y + h <= (kind->is_whole ? height : top + h); y += h)
+			for (int32_t x = left; x + w <= (kind->is_whole ? width : left + w); x += w)
+				send_image(channel, &image, x, y);
 	}
 	if (!kind->is_whole)
 		send_bitmap(channel, glyphs[page], GLYPH, GLYPH, width - 60, height - 40);

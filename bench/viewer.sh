@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # viewer.sh - what a viewer costs that shows what view-server sends, on a screen of 3840x2160.
 #
-#   bench/viewer.sh [KIND:RATE...]    in the build folder
+#   bench/viewer.sh [KIND:RATE...]    in the build folder; make bench-viewer: all of them
 #
 # Prints for each kind and viewer the CPU time of the viewer's process as a part of one core, of the X server
 # beside it, and how many updates a second were taken. Environment: VIEWERS ("clove-viewer
@@ -12,7 +12,7 @@ bench=$(cd "$(dirname "$0")" && pwd)
 need_viewer
 server=$build/bench/view-server
 size=${SIZE:-3840x2160} each=${SECONDS_EACH:-8} rounds=${ROUNDS:-3}
-kinds=${*:-text-raw:60 text-lz:60 text-lz4:60 text-quic:60 text-copy:60 photo-quic:2 photo-jpeg:4 video:30}
+kinds=${*:-text-raw:60 text-lz:60 text-lz4:60 text-quic:60 text-copy:60 photo-quic:2 tiles-quic:2 photo-jpeg:4 video:30}
 desk_start "${size%x*}" "${size#*x}" || give_up "an X server"
 xserver=${desk_pids[0]}
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; } # PID: of user and system, 100 a second
