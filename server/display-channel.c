@@ -345,12 +345,10 @@ static void send_frames(struct clove_display *display)
 	while (until_frame(display) == 0 && may_send(display)) {
 		struct clove_streaming_line line = { clove_flow_rate(&display->flow),
 				sent_bytes(display) - display->flow.arrived };
-		enum clove_err err = clove_streaming_send(display->streaming, &pixels,
-				clove_encoder_pool(display->screen->encoder), line, clove_now_us());
 
+		clove_streaming_send(display->streaming, &pixels, clove_encoder_pool(display->screen->encoder),
+				line, clove_now_us());
 		clove_flow_sent(&display->flow, sent_bytes(display));
-		if (err != CLOVE_OK)
-			clove_channel_close(&display->channel, err);
 	}
 }
 

@@ -444,7 +444,16 @@ static struct clove_pixels part_of(const struct clove_pixels *screen, const pixm
 			box->x2 - box->x1, box->y2 - box->y1, screen->stride, screen->format };
 }
 
-enum clove_err clove_streaming_send(struct clove_streaming *streaming, const struct clove_pixels *screen,
+/* An image will do. */
+static void give_up(struct clove_streaming *streaming, struct stream *stream, enum clove_err err)
+{
+	clove_log_limited(WARN, "display", "stream %u cannot be encoded: %s; images are sent", stream->id,
+			clove_err_name(err));
+	streaming->codec = NULL;
+	stream->is_pending = false;
+}
+
+void clove_streaming_send(struct clove_streaming *streaming, const struct clove_pixels *screen,
 		struct clove_job_pool *pool, struct clove_streaming_line line, uint64_t now_us)
 {
 	struct stream *stream = next_stream(streaming);
@@ -454,15 +463,19 @@ enum clove_err clove_streaming_send(struct clove_streaming *streaming, const str
 	enum clove_err err;
 
 	if (!stream || due_us(stream) > now_us)
-		return CLOVE_OK;
+		return;
 	if (stream->box.x1 < 0 || stream->box.y1 < 0 || stream->box.x2 > screen->width ||
-			stream->box.y2 > screen->height)
-		return CLOVE_ERR_BOUNDS;
+			stream->box.y2 > screen->height) {
+		give_up(streaming, stream, CLOVE_ERR_BOUNDS);
+		return;
+	}
 	picture = part_of(screen, &stream->box);
 	stream->encoder->ops->set_frame_bytes(stream->encoder, bytes_for(streaming, stream, line.rate));
 	err = stream->encoder->ops->encode(stream->encoder, &picture, pool, &streaming->frame);
-	if (err)
-		return err;
+	if (err) {
+		give_up(streaming, stream, err);
+		return;
+	}
 	send_frame(streaming, stream, line, now_us);
 	stream->encoder->ops->stats(stream->encoder, &stats);
 	streaming->counts.quality = stats.quality;
@@ -480,7 +493,6 @@ enum clove_err clove_streaming_send(struct clove_streaming *streaming, const str
 	stream->sent_us = now_us;
 	/* Encoding leaves the thread half of its time. */
 	stream->rest_us = now_us + 2 * (clove_now_us() - began_us);
-	return CLOVE_OK;
 }
 
 /* -- what the client says -- */

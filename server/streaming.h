@@ -37,8 +37,9 @@ struct clove_streaming_line {
 	uint64_t rate, away;
 };
 
-/* Sends one frame of the stream that is due longest; `screen` is the surface as it is now. */
-CLOVE_CHECKED enum clove_err clove_streaming_send(struct clove_streaming *streaming,
+/* Sends one frame of the stream that is due longest; `screen` is the surface as it is now. What cannot be
+ * encoded is no stream from the next clove_streaming_follow on. */
+void clove_streaming_send(struct clove_streaming *streaming,
 		const struct clove_pixels *screen, struct clove_job_pool *pool,
 		struct clove_streaming_line line, uint64_t now_us);
 

@@ -203,8 +203,7 @@ static int64_t change(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
 
 static void send_line(uint64_t rate, uint64_t away)
 {
-	ck_assert_int_eq(clove_streaming_send(streaming, &screen, NULL,
-			(struct clove_streaming_line){ rate, away }, now), CLOVE_OK);
+	clove_streaming_send(streaming, &screen, NULL, (struct clove_streaming_line){ rate, away }, now);
 }
 
 /* However long this machine took to encode the last one. */
@@ -472,6 +471,21 @@ START_TEST(test_streaming_stops_where_it_cannot_be_decoded)
 }
 END_TEST
 
+/* A surface that no encoder takes: images again, and no loop meanwhile. */
+START_TEST(test_streaming_gives_up_what_it_cannot_encode)
+{
+	follow(1);
+	screen.format = CLOVE_FORMAT_A8;
+	now += 33 * MS;
+	send_changed(0, 0);
+	ck_assert_int_eq(clove_streaming_wait(streaming, now + 1000 * MS), -1);
+	follow(1);
+	ck_assert_str_eq(hear(), "CrD");
+	ck_assert_int_eq(pixman_region32_extents(&back)->x2, 200);
+	ck_assert_int_eq(change(0, 20, 200, 140), 200 * 120);
+}
+END_TEST
+
 /* A line of 60 KB/s: frames shrink until they fit. */
 START_TEST(test_streaming_frames_fit_the_line)
 {
@@ -531,6 +545,7 @@ int main(void)
 	tcase_add_test(tests, test_streaming_does_not_outrun_the_sound);
 	tcase_add_test(tests, test_streaming_frames_that_fly_longer_are_dated_later);
 	tcase_add_test(tests, test_streaming_stops_where_it_cannot_be_decoded);
+	tcase_add_test(tests, test_streaming_gives_up_what_it_cannot_encode);
 	tcase_add_test(tests, test_streaming_frames_fit_the_line);
 	tcase_add_test(tests, test_streaming_preference_keeps_to_what_there_is);
 	suite_add_tcase(suite, tests);

@@ -105,6 +105,25 @@ START_TEST(test_video_mjpeg_quality_follows_the_bytes)
 }
 END_TEST
 
+/* Nothing takes more bytes; a guest may draw it. */
+START_TEST(test_video_mjpeg_takes_the_worst_picture)
+{
+	struct clove_pixels pixels = picture(320, 240, 0);
+	struct clove_video_encoder *encoder = clove_video_mjpeg.create();
+	struct clove_buf out = { 0 };
+
+	srand(1);
+	for (size_t i = 0; i < 320 * 240 * 4; i++)
+		pixels.data[i] = (uint8_t)(rand() % 2 * 255);
+	encoder->ops->set_frame_bytes(encoder, SIZE_MAX / 64);
+	for (int n = 0; n < 40; n++)
+		ck_assert_int_eq(encoder->ops->encode(encoder, &pixels, NULL, &out), CLOVE_OK);
+	clove_buf_fini(&out);
+	encoder->ops->destroy(encoder);
+	free(pixels.data);
+}
+END_TEST
+
 START_TEST(test_video_mjpeg_refuses_what_it_cannot)
 {
 	struct clove_pixels none = { 0 }, wide = picture(65536, 1, 0);
@@ -133,6 +152,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, test_video_mjpeg_frames_are_jpegs, 0, (int)(sizeof sizes / sizeof *sizes));
 	tcase_add_test(tests, test_video_mjpeg_quality_follows_the_bytes);
+	tcase_add_test(tests, test_video_mjpeg_takes_the_worst_picture);
 	tcase_add_test(tests, test_video_mjpeg_refuses_what_it_cannot);
 	suite_add_tcase(suite, tests);
 
