@@ -282,6 +282,15 @@ INLINE unsigned int read_symbol(const struct quic_tables *t, enum quic_kind kind
 	return symbol;
 }
 
+/* Plane p's symbol, where it lies in the word. */
+INLINE uint32_t read_plane(const struct quic_tables *t, enum quic_kind kind, const struct quic_group *group,
+		struct quic_reader *in, uint32_t old, unsigned int p)
+{
+	unsigned int shift = symbol_shift(kind, p);
+
+	return read_symbol(t, kind, in, group->planes[p].code[old >> shift & 0xff]) << shift;
+}
+
 /* The length of a run, or more than `most` if it is too long. */
 INLINE uint32_t read_run(const struct quic_tables *t, struct quic_group *group, struct quic_reader *in,
 		uint32_t most)
@@ -330,7 +339,7 @@ INLINE enum clove_err decode_row(const struct quic_tables *t, enum quic_kind kin
 
 		while (x < end) {
 			uint32_t up = is_first ? 0 : get_pixel(kind, above, x);
-			uint32_t symbols = 0, predicted, pixel;
+			uint32_t symbols, predicted, pixel;
 
 			if (!is_first && RARE(!((up ^ up_left) | turn)) && x > 2 && x != guard) {
 				uint32_t n = read_run(t, group, &in, (uint32_t)(end - x));
@@ -347,21 +356,18 @@ INLINE enum clove_err decode_row(const struct quic_tables *t, enum quic_kind kin
 				continue;
 			}
 			refill(&in);
-			for (unsigned int p = 0; p < kind_planes(kind); p++) {
-				unsigned int shift = symbol_shift(kind, p);
-
-				if (p == 2 && RARE(in.have < CODE_BITS))
+			symbols = read_plane(t, kind, group, &in, old, 0);
+			if (kind_planes(kind) == 3) {
+				symbols |= read_plane(t, kind, group, &in, old, 1);
+				if (RARE(in.have < CODE_BITS))
 					refill(&in);
-				symbols |= read_symbol(t, kind, &in, group->planes[p].code[old >> shift & 0xff])
-						<< shift;
+				symbols |= read_plane(t, kind, group, &in, old, 2);
 			}
 			predicted = is_first ? left : x ? average(kind, left, up) : up;
 			pixel = add(kind, predicted, unfold(kind, symbols));
 			put_pixel(kind, row, x, pixel);
 			context[x + 1] = symbols;
-			if (wait--)
-				;
-			else
+			if (RARE(!wait--))
 				wait = learn_kind(t, kind, group, old, symbols);
 			turn = pixel ^ left;
 			old = symbols;
@@ -561,42 +567,47 @@ INLINE void look_at_row(enum quic_kind kind, struct quic_group *group, const uin
 	group->runs[0] &= ~UINT64_C(7);
 }
 
+/* What is written for plane p's symbol, as in quic_tables. */
+INLINE uint32_t word_of(const struct quic_tables *t, enum quic_kind kind, const struct quic_group *group,
+		uint32_t old, uint32_t symbols, unsigned int p)
+{
+	unsigned int shift = symbol_shift(kind, p);
+
+	return t->word[kind == QUIC_RGB5][symbols >> shift & 0xff][group->planes[p].code[old >> shift & 0xff]];
+}
+
 /* Pixels from x to `end` one by one. */
 INLINE void encode_each(const struct quic_tables *t, enum quic_kind kind, struct quic_group *group,
 		struct quic_writer *to, int32_t x, int32_t end)
 {
-	const uint16_t (*word)[8] = t->word[kind == QUIC_RGB5];
 	struct quic_writer out = *to;
 	unsigned int wait = group->wait;
 	uint32_t old = group->context[x];
 
 	for (; x < end; x++) {
 		uint32_t symbols = group->symbols[x];
-		unsigned int w[3] = { 0, 0, 0 }, n;
+		uint32_t first = word_of(t, kind, group, old, symbols, 0);
 
-		for (unsigned int p = 0; p < kind_planes(kind); p++) {
-			unsigned int shift = symbol_shift(kind, p);
-
-			w[p] = word[symbols >> shift & 0xff][group->planes[p].code[old >> shift & 0xff]];
-		}
 		if (kind_planes(kind) == 1) {
-			put_bits(&out, w[0] >> 8, w[0] & 0xff);
+			put_bits(&out, first >> 8, first & 0xff);
 		} else {
-			n = (w[0] + w[1] + w[2]) & 0xff;
-			if (RARE(n > 56)) {
-				put_bits(&out, w[0] >> 8, w[0] & 0xff);
-				put_bits(&out, w[1] >> 8, w[1] & 0xff);
-				put_bits(&out, w[2] >> 8, w[2] & 0xff);
-			} else {
-				uint64_t v = ((uint64_t)w[0] >> 8) << (w[1] & 63) | w[1] >> 8;
+			/* lengths are their lowest bits, and shifts look at no others */
+			uint32_t second = word_of(t, kind, group, old, symbols, 1);
+			uint32_t third = word_of(t, kind, group, old, symbols, 2);
+			unsigned int n = (first + second + third) & 0xff;
 
-				put_bits(&out, v << (w[2] & 63) | w[2] >> 8, n);
+			if (RARE(n > 56)) {
+				put_bits(&out, first >> 8, first & 0xff);
+				put_bits(&out, second >> 8, second & 0xff);
+				put_bits(&out, third >> 8, third & 0xff);
+			} else {
+				uint64_t v = ((uint64_t)first >> 8) << (second & 63) | second >> 8;
+
+				put_bits(&out, v << (third & 63) | third >> 8, n);
 			}
 		}
 		group->context[x + 1] = symbols;
-		if (wait--)
-			;
-		else
+		if (RARE(!wait--))
 			wait = learn_kind(t, kind, group, old, symbols);
 		old = symbols;
 	}
