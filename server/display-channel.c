@@ -262,22 +262,52 @@ static unsigned int next_pieces(struct clove_display *display, const pixman_regi
 	return keep;
 }
 
+static uint64_t sent_bytes(const struct clove_display *display)
+{
+	return display->channel.bytes_out + clove_channel_queued(&display->channel);
+}
+
+static void ask_whether_it_came(struct clove_display *display)
+{
+	struct clove_ping ping = { 0 };
+	uint64_t now = clove_now_us();
+
+	clove_flow_sent(&display->flow, sent_bytes(display));
+	if (clove_flow_ping(&display->flow, now, &ping.id)) {
+		ping.timestamp = now;
+		clove_channel_send(&display->channel, CLOVE_PING, &ping);
+	}
+}
+
+/* As many at a time as there are threads: what is encoded leaves, and is decoded, while the next ones are. */
 static void send_pieces(struct clove_display *display, const pixman_region32_t *region)
 {
 	struct clove_piece pieces[CLOVE_PIECES_MOST];
 	struct clove_encoded *encoded[CLOVE_PIECES_MOST];
+	struct clove_encoder *encoder = display->screen->encoder;
+	struct clove_channel *channel = &display->channel;
+	struct clove_encoding encoding = encoding_for(display);
 	unsigned int n = next_pieces(display, region, pieces);
+	unsigned int width = clove_job_pool_width(clove_encoder_pool(encoder)), now;
 
-	clove_encoder_run(display->screen->encoder, display->screen->primary, display->screen->drawings,
-			pieces, n, encoding_for(display), encoded);
-	for (unsigned int i = 0; i < n; i++) {
-		if (encoded[i]->err != CLOVE_OK) {
-			clove_channel_close(&display->channel, encoded[i]->err);
-			return;
+	for (unsigned int first = 0; first < n && !channel->is_closed; first += now) {
+		now = n - first < width ? n - first : width;
+		clove_encoder_run(encoder, display->screen->primary, display->screen->drawings, pieces + first,
+				now, encoding, encoded);
+		for (unsigned int i = 0; i < now; i++) {
+			if (encoded[i]->err != CLOVE_OK) {
+				clove_channel_close(channel, encoded[i]->err);
+				return;
+			}
+			clove_channel_send_raw(channel, encoded[i]->is_fill ? CLOVE_DISPLAY_DRAW_FILL :
+					CLOVE_DISPLAY_DRAW_COPY, clove_buf_bytes(&encoded[i]->body));
+			clove_damage_sent(&display->damage, &pieces[first + i].box, encoded[i]->is_lossy);
 		}
-		clove_channel_send_raw(&display->channel, encoded[i]->is_fill ? CLOVE_DISPLAY_DRAW_FILL :
-				CLOVE_DISPLAY_DRAW_COPY, clove_buf_bytes(&encoded[i]->body));
-		clove_damage_sent(&display->damage, &pieces[i].box, encoded[i]->is_lossy);
+		if (first + now < n) {
+			ask_whether_it_came(display);
+			clove_channel_uncork(channel);
+			clove_channel_cork(channel);
+		}
 	}
 }
 
@@ -286,11 +316,6 @@ static void show(struct clove_display *display)
 	send_monitors(display);
 	clove_channel_send(&display->channel, CLOVE_DISPLAY_MARK, NULL);
 	display->is_marked = true;
-}
-
-static uint64_t sent_bytes(const struct clove_display *display)
-{
-	return display->channel.bytes_out + clove_channel_queued(&display->channel);
 }
 
 static bool may_send(const struct clove_display *display)
@@ -349,18 +374,6 @@ static void send_frames(struct clove_display *display)
 		clove_streaming_send(display->streaming, &pixels, clove_encoder_pool(display->screen->encoder),
 				line, clove_now_us());
 		clove_flow_sent(&display->flow, sent_bytes(display));
-	}
-}
-
-static void ask_whether_it_came(struct clove_display *display)
-{
-	struct clove_ping ping = { 0 };
-	uint64_t now = clove_now_us();
-
-	clove_flow_sent(&display->flow, sent_bytes(display));
-	if (clove_flow_ping(&display->flow, now, &ping.id)) {
-		ping.timestamp = now;
-		clove_channel_send(&display->channel, CLOVE_PING, &ping);
 	}
 }
 

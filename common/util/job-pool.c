@@ -78,6 +78,11 @@ struct clove_job_pool *clove_job_pool_new(unsigned int threads)
 	return pool;
 }
 
+unsigned int clove_job_pool_width(const struct clove_job_pool *pool)
+{
+	return pool->wanted;
+}
+
 /* The caller of clove_job_pool_run works too, so one thread fewer is started. Fewer than wanted
  * is slower, not wrong. */
 static void start_threads(struct clove_job_pool *pool)

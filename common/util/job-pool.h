@@ -9,6 +9,9 @@ struct clove_job_pool;
  * there are processors, at most 8. NULL without memory. */
 struct clove_job_pool *clove_job_pool_new(unsigned int threads);
 
+/* How many jobs run at the same time. */
+unsigned int clove_job_pool_width(const struct clove_job_pool *pool);
+
 /* Waits for the jobs that were given. */
 void clove_job_pool_free(struct clove_job_pool *pool);
 
