@@ -29,6 +29,7 @@ enum {
 	SETTLE_MS = 500,
 	REST_MS = 1000,              /* after the last frame: what is left to be sent belongs to it */
 	SLOW_REST_MS = 4000,
+	LONGEST_S = 100,
 };
 
 static struct options {
@@ -42,6 +43,7 @@ static unsigned int frames, newest;
 static struct clove_loop *loop;
 static pid_t vmm_pid, relays[2];
 static FILE *to_vmm, *from_vmm;
+static const char *doing = "the VMM's start";
 
 static void fail(const char *what)
 {
@@ -49,6 +51,12 @@ static void fail(const char *what)
 	if (vmm_pid > 0)
 		kill(vmm_pid, SIGTERM);
 	exit(1);
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	fail(doing);
 }
 
 /* -- the VMM -- */
@@ -230,6 +238,7 @@ static void print_figures(uint64_t bytes)
 	unsigned int delivered = 0;
 	double cpu = 0, held = 0, left = 0;
 
+	doing = "the VMM tells its figures";
 	tell("figures");
 	for (char *line = read_line(); strcmp(line, "end\n"); line = read_line()) {
 		unsigned int n;
@@ -283,7 +292,9 @@ static void measure(int port)
 	bool is_pushed = false;
 	uint64_t bytes;
 
+	doing = "the first picture settles";
 	turn_until_ms(clove_now_ms() + SETTLE_MS);
+	doing = "the guest draws";
 	player->picture.drawn = on_drawn;
 	player->picture.opaque = player;
 	bytes = player->display->channel.bytes_in;
@@ -292,6 +303,7 @@ static void measure(int port)
 	while (!is_pushed && !player->is_over)
 		clove_poll_loop_step(loop, 5);
 	clove_watch_remove(loop, watch);
+	doing = "the rest is sent";
 	turn_until_ms(clove_now_ms() + (options.link ? SLOW_REST_MS : REST_MS));
 	if (player->is_over)
 		fail(player->why);
@@ -342,12 +354,16 @@ int main(int argc, char **argv)
 	loop = clove_poll_loop_new();
 	if (!loop)
 		fail("no memory");
+	signal(SIGALRM, on_alarm);
+	alarm(LONGEST_S);
 	start_vmm(argv[0]);
 	line = read_line();
+	doing = "the clients come";
 	port = atoi(line + strcspn(line, " "));
 	fprintf(stderr, "bench-display: %s", line + strlen("started "));
 	measure(port);
 	fflush(stdout);
+	doing = "the end";
 	for (int i = 0; i < 2 && relays[i]; i++) { /* they would keep the VMM's input open */
 		kill(relays[i], SIGTERM);
 		waitpid(relays[i], NULL, 0);

@@ -32,7 +32,6 @@
 #define CALLS(X) \
 	X(server_new, "SPICE_SERVER_0.6.0") \
 	X(server_init, "SPICE_SERVER_0.6.0") \
-	X(server_destroy, "SPICE_SERVER_0.6.0") \
 	X(server_set_port, "SPICE_SERVER_0.6.0") \
 	X(server_set_addr, "SPICE_SERVER_0.6.0") \
 	X(server_set_noauth, "SPICE_SERVER_0.6.0") \
@@ -41,14 +40,11 @@
 	X(server_set_zlib_glz_compression, "SPICE_SERVER_0.6.0") \
 	X(server_set_streaming_video, "SPICE_SERVER_0.6.0") \
 	X(server_add_interface, "SPICE_SERVER_0.6.0") \
-	X(server_remove_interface, "SPICE_SERVER_0.6.0") \
 	X(server_vm_start, "SPICE_SERVER_0.11.2") \
-	X(server_vm_stop, "SPICE_SERVER_0.11.2") \
 	X(qxl_wakeup, "SPICE_SERVER_0.8.2") \
 	X(qxl_oom, "SPICE_SERVER_0.8.2") \
 	X(qxl_add_memslot, "SPICE_SERVER_0.8.2") \
 	X(qxl_create_primary_surface, "SPICE_SERVER_0.8.2") \
-	X(qxl_destroy_primary_surface, "SPICE_SERVER_0.8.2") \
 	X(qxl_set_device_info, "SPICE_SERVER_0.14.2")
 
 static struct {
@@ -603,7 +599,6 @@ static int free_port(void)
 }
 
 static SpiceServer *server;
-static uint8_t *primary;
 
 static void server_start(int port, bool as_qemu)
 {
@@ -627,8 +622,7 @@ static void server_start(int port, bool as_qemu)
 		fprintf(stderr, "display-vmm: the server does not start\n");
 		exit(2);
 	}
-	primary = calloc(WORK_WIDTH * 4, WORK_HEIGHT);
-	surface.mem = (uintptr_t)primary;
+	surface.mem = (uintptr_t)calloc(WORK_WIDTH * 4, WORK_HEIGHT);
 	spice.qxl_set_device_info(&display, "pci/0000/02.0", 0, 1);
 	spice.qxl_add_memslot(&display, &slot);
 	spice.qxl_create_primary_surface(&display, 0, &surface);
@@ -718,10 +712,6 @@ int main(int argc, char **argv)
 			print_figures();
 		}
 	}
-	spice.server_vm_stop(server);
-	spice.qxl_destroy_primary_surface(&display, 0);
-	spice.server_remove_interface(&display.base);
-	spice.server_destroy(server);
-	free(primary);
-	return 0;
+	/* taking the server down is not what is measured */
+	_exit(0);
 }
