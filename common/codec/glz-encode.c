@@ -14,12 +14,13 @@
 #define GLZ_TOP_DOWN 0x10
 
 #define WINDOW_MAX (1 << 24)     /* pixels; an offset can say twice as many, no client asks for them */
-#define SLOT_BITS_MIN 10
-#define SLOT_BITS_MAX 20
+#define SLOT_BITS 16             /* half a megabyte: more is slower to look into than it saves */
 #define IMAGES_MAX (1 << 16)     /* far below what an image distance can say */
 #define MATCH_MAX 16             /* bytes of a match without its length's extension, and more */
 #define ZLIB_LEVEL 3
-#define STEP_MAX 32              /* where nothing matches */
+#define STEP_MAX 16              /* where nothing matches */
+#define CHUNK_ELEMENTS 8192
+#define LITERALS_WAITING 1024    /* at the end of a chunk, for a match that reaches back */
 
 enum part {
 	PART_RGB,   /* 3 bytes an element */
@@ -27,16 +28,17 @@ enum part {
 	PART_ALPHA, /* 1 byte */
 };
 
-/* An image that was sent, in stream order: a u32 an element (RGB16 too), and its alpha bytes. */
+/* An image that was sent: in the ring, in stream order, a u32 an element (RGB16 too), then its alpha bytes. */
 struct image {
 	enum clove_format format;
-	size_t count;
-	uint8_t *colours, *alpha;
+	size_t count;              /* elements */
+	uint64_t first;            /* place: how many bytes had gone into the ring before it */
 };
 
-/* Where three elements were last seen. */
+/* Where four elements were last seen. What they were is looked at only if the rest of their hash agrees: most
+ * places are far away. They may have been overwritten since, which comparing shows. */
 struct slot {
-	uint32_t id, ofs;  /* low half of the image's number; element + 1 */
+	uint32_t check, ofs;       /* byte in the ring + 1 */
 };
 
 struct clove_glz_encoder {
@@ -50,7 +52,9 @@ struct clove_glz_encoder {
 	uint64_t head, next;       /* images head .. next - 1 may be referred to */
 	struct image *images;      /* by number modulo IMAGES_MAX */
 	struct slot *slots;
-	unsigned int slot_bits;
+	uint8_t *ring;             /* the window's pixels */
+	size_t ring_size, ring_at; /* bytes; where the next image begins */
+	uint64_t place;            /* of ring_at: it grows for ever */
 };
 
 struct clove_glz_encoder *clove_glz_encoder_new(uint64_t first_id)
@@ -85,9 +89,7 @@ bool clove_glz_encoder_open(struct clove_glz_encoder *encoder, uint8_t id, int32
 		encoder->id = id;
 		encoder->window = window_pixels < 0 ? 0
 				: window_pixels < WINDOW_MAX ? window_pixels : WINDOW_MAX;
-		encoder->slot_bits = SLOT_BITS_MIN;
-		while (encoder->slot_bits < SLOT_BITS_MAX && 1 << encoder->slot_bits < encoder->window)
-			encoder->slot_bits++;
+		encoder->ring_size = (size_t)encoder->window * 4;
 	}
 	is_same = encoder->id == id;
 	pthread_mutex_unlock(&encoder->lock);
@@ -99,20 +101,20 @@ static void drop_head(struct clove_glz_encoder *encoder)
 	struct image *image = &encoder->images[encoder->head % IMAGES_MAX];
 
 	encoder->held -= (int64_t)image->count;
-	free(image->colours);
-	memset(image, 0, sizeof *image);
 	encoder->head++;
 }
 
-/* The images and the slots. */
+/* The images, the ring and the slots. */
 static void let_go(struct clove_glz_encoder *encoder)
 {
 	while (encoder->head < encoder->next)
 		drop_head(encoder);
 	free(encoder->images);
 	free(encoder->slots);
+	free(encoder->ring);
 	encoder->images = NULL;
 	encoder->slots = NULL;
+	encoder->ring = NULL;
 }
 
 void clove_glz_encoder_close(struct clove_glz_encoder *encoder)
@@ -162,34 +164,51 @@ size_t clove_glz_bound(enum clove_format format, int32_t width, int32_t height)
 	return GLZ_HEADER + elements * 4 + elements / 32 * 2 + 4 + MATCH_MAX;
 }
 
-/* Copies the rows as elements, in stream order. */
-static bool image_init(struct image *image, const struct clove_pixels *src, bool is_top_down)
+/* Bytes in the ring; whole elements, so that those of all images are aligned. */
+static size_t ring_bytes(const struct image *image)
 {
-	size_t width = (size_t)src->width, count = width * (size_t)src->height;
-	uint8_t *to;
+	return image->count * 4 + (image->format == CLOVE_FORMAT_RGBA ? (image->count + 3) / 4 * 4 : 0);
+}
 
-	*image = (struct image){ .format = src->format, .count = count };
-	image->colours = malloc(count * (src->format == CLOVE_FORMAT_RGBA ? 5 : 4));
-	if (!image->colours)
-		return false;
-	image->alpha = src->format == CLOVE_FORMAT_RGBA ? image->colours + count * 4 : NULL;
-	to = image->colours;
-	for (int32_t y = 0; y < src->height; y++) {
-		const uint8_t *row = clove_pixels_row(src, is_top_down ? y : src->height - 1 - y);
+/* Lets images go until the new one fits into the window and into the ring, in one piece. */
+static void make_room(struct clove_glz_encoder *encoder, struct image *image)
+{
+	size_t bytes = ring_bytes(image);
 
-		for (size_t x = 0; x < width; x++, to += 4) {
-			if (src->format == CLOVE_FORMAT_RGB16)
-				clove_put_le32(to, clove_le16(row + 2 * x) & 0x7fff);
-			else if (src->format == CLOVE_FORMAT_RGB24)
-				clove_put_le32(to, row[3 * x] | (uint32_t)row[3 * x + 1] << 8
-						| (uint32_t)row[3 * x + 2] << 16);
-			else
-				clove_put_le32(to, clove_le32(row + 4 * x) & 0xffffff);
-		}
-		for (size_t x = 0; image->alpha && x < width; x++)
-			image->alpha[(size_t)y * width + x] = row[4 * x + 3];
+	if (bytes > encoder->ring_size - encoder->ring_at) {
+		encoder->place += encoder->ring_size - encoder->ring_at;
+		encoder->ring_at = 0;
 	}
-	return true;
+	image->first = encoder->place;
+	while (encoder->head < encoder->next) {
+		const struct image *head = &encoder->images[encoder->head % IMAGES_MAX];
+
+		if (encoder->held + (int64_t)image->count <= encoder->window
+				&& encoder->next - encoder->head < IMAGES_MAX - 1
+				&& encoder->place + bytes - head->first <= encoder->ring_size)
+			break;
+		drop_head(encoder);
+	}
+}
+
+/* A row of the source as elements. */
+static void take_row(uint8_t *to, const uint8_t *row, size_t width, enum clove_format format)
+{
+	size_t x = 0;
+
+	if (format == CLOVE_FORMAT_RGB16) {
+		for (; x < width; x++)
+			clove_put_le32(to + 4 * x, clove_le16(row + 2 * x) & 0x7fff);
+	} else if (format == CLOVE_FORMAT_RGB24) {
+		for (; x < width; x++)
+			clove_put_le32(to + 4 * x, row[3 * x] | (uint32_t)row[3 * x + 1] << 8
+					| (uint32_t)row[3 * x + 2] << 16);
+	} else {
+		for (; x + 2 <= width; x += 2)
+			clove_put_le64(to + 4 * x, clove_le64(row + 4 * x) & 0x00ffffff00ffffff);
+		if (x < width)
+			clove_put_le32(to + 4 * x, clove_le32(row + 4 * x) & 0xffffff);
+	}
 }
 
 /* ---- the stream ---- */
@@ -257,79 +276,131 @@ static inline uint8_t *put_match(uint8_t *to, size_t len, size_t ofs, uint32_t i
 	return to;
 }
 
-static inline __attribute__((always_inline)) uint32_t hash(const uint8_t *p, unsigned int bits,
+/* Of four elements. */
+static inline __attribute__((always_inline)) uint64_t hash(const uint8_t *p, const enum part part)
+{
+	if (part == PART_ALPHA)
+		return (clove_le32(p) | 1ull << 40) * 0x9e3779b97f4a7c15u;
+	return clove_le64(p) * 0x9e3779b97f4a7c15u + clove_le64(p + 8) * 0xc2b2ae3d27d4eb4fu;
+}
+
+static inline __attribute__((always_inline)) bool are_four_same(const uint8_t *a, const uint8_t *b,
 		const enum part part)
 {
-	uint64_t v;
-
 	if (part == PART_ALPHA)
-		v = clove_le16(p) | (uint64_t)p[2] << 16 | 1ull << 50;
-	else
-		v = clove_le64(p) ^ (uint64_t)clove_le32(p + 8) << 20;
-	return (uint32_t)(v * 0x9e3779b97f4a7c15u >> (64 - bits));
+		return clove_le32(a) == clove_le32(b);
+	return !((clove_le64(a) ^ clove_le64(b)) | (clove_le64(a + 8) ^ clove_le64(b + 8)));
 }
 
-static inline const uint8_t *elements(const struct image *image, enum part part)
+/* The image that holds a place, or NULL: by halves, and most often it is the one asked for last. */
+static uint64_t holder(const struct clove_glz_encoder *encoder, uint64_t place, uint64_t last)
 {
-	return part == PART_ALPHA ? image->alpha : image->colours;
+	uint64_t low = encoder->head, high = encoder->next;
+
+	if (last >= low && last < high) {
+		const struct image *image = &encoder->images[last % IMAGES_MAX];
+
+		if (place >= image->first && place - image->first < ring_bytes(image))
+			return last;
+	}
+	while (high - low > 1) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (encoder->images[middle % IMAGES_MAX].first <= place)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-/* The image that a slot means, if it may be referred to. */
-static inline const struct image *referred(const struct clove_glz_encoder *encoder,
-		const struct image *image, struct slot slot, uint32_t *img)
-{
-	const struct image *other;
+/* What a slot refers to. */
+struct referred {
+	uint32_t img;              /* how many images before */
+	size_t ref, count;         /* the element of it, of how many */
+};
 
-	*img = (uint32_t)encoder->next - slot.id;
-	if (!slot.ofs || *img > encoder->next - encoder->head)
-		return NULL;
-	other = *img ? &encoder->images[(encoder->next - *img) % IMAGES_MAX] : image;
+static inline bool find(const struct clove_glz_encoder *encoder, const struct image *image, size_t at,
+		size_t ofs, const enum part part, uint64_t *last, struct referred *found)
+{
+	const struct image *other = image;
+	uint64_t place;
+	size_t skip;
+
+	found->img = 0;
+	if (ofs >= encoder->ring_at && ofs - encoder->ring_at < ring_bytes(image)) {
+		place = image->first + (ofs - encoder->ring_at);
+	} else {
+		place = encoder->place - (ofs < encoder->ring_at ? encoder->ring_at - ofs
+				: encoder->ring_at + encoder->ring_size - ofs);
+		if (encoder->head == encoder->next
+				|| place < encoder->images[encoder->head % IMAGES_MAX].first)
+			return false;
+		*last = holder(encoder, place, *last);
+		other = &encoder->images[*last % IMAGES_MAX];
+		found->img = (uint32_t)(encoder->next - *last);
+	}
 	/* Peers keep each type in a form of its own, so only like refers to like. */
-	if (other->format != image->format || slot.ofs + 2 > other->count)
-		return NULL;
-	return other;
+	if (other->format != image->format)
+		return false;
+	skip = part == PART_ALPHA ? other->count * 4 : 0;
+	if (place - other->first < skip)
+		return false;
+	found->ref = (size_t)(place - other->first - skip) / (part == PART_ALPHA ? 1 : 4);
+	found->count = other->count;
+	return found->ref + 4 <= other->count && (found->img || found->ref < at);
 }
 
-/* A complete element stream. */
-static inline __attribute__((always_inline)) bool encode_stream(struct clove_glz_encoder *encoder,
-		const struct image *image, struct output *out, const enum part part)
+/* How far a stream has got. */
+struct progress {
+	size_t at, literals, misses;
+	uint64_t last;             /* the image referred to */
+};
+
+/* The elements before `end`, which are in the ring; what is left of a run of literals waits if there is more. */
+static inline __attribute__((always_inline)) bool encode_part(struct clove_glz_encoder *encoder,
+		const struct image *image, struct output *out, struct progress *progress, size_t end,
+		const enum part part)
 {
 	const size_t size = part == PART_ALPHA ? 1 : 4, out_size = 3 - (size_t)part;
 	const size_t bias = part;
-	const uint8_t *base = elements(image, part);
-	size_t at = 0, literals = 0, end = image->count, misses = 0;
+	const uint8_t *ring = encoder->ring;
+	const uint8_t *base = ring + encoder->ring_at + (part == PART_ALPHA ? image->count * 4 : 0);
+	size_t at = progress->at, literals = progress->literals, misses = progress->misses;
+	uint64_t last = progress->last;
 
 	while (end - at >= 4) {
 		const uint8_t *here = base + at * size, *there;
-		struct slot *slot = &encoder->slots[hash(here, encoder->slot_bits, part)];
+		uint64_t h = hash(here, part);
+		struct slot *slot = &encoder->slots[h >> (64 - SLOT_BITS)];
 		struct slot seen = *slot;
-		const struct image *other;
+		struct referred found;
 		uint8_t match[MATCH_MAX];
 		size_t len, ref, most;
-		uint32_t img;
 
-		*slot = (struct slot){ (uint32_t)encoder->next, (uint32_t)at + 1 };
-		other = referred(encoder, image, seen, &img);
-		ref = (size_t)seen.ofs - 1;
-		there = other ? elements(other, part) + ref * size : NULL;
-		if (!other || (other == image && ref >= at) || memcmp(here, there, 3 * size)) {
-			size_t step = 1 + (misses++ >> 5);
+		*slot = (struct slot){ (uint32_t)(h >> 8), (uint32_t)(here - ring) + 1 };
+		there = ring + (seen.ofs ? seen.ofs - 1 : 0);
+		if (seen.check != (uint32_t)(h >> 8) || !seen.ofs || !are_four_same(here, there, part)
+				|| !find(encoder, image, at, seen.ofs - 1, part, &last, &found)) {
+			size_t step = 1 + (misses++ >> 6);
 
 			step = step < STEP_MAX ? step : STEP_MAX;
 			at += step < end - at ? step : end - at;
 			continue;
 		}
-		most = end - at < other->count - ref ? end - at : other->count - ref;
-		len = 3 + clove_agreement(here + 3 * size, there + 3 * size, here + most * size, UINT64_MAX) / size;
+		ref = found.ref;
+		most = end - at < found.count - ref ? end - at : found.count - ref;
+		len = 4 + clove_agreement(here + 4 * size, there + 4 * size, here + most * size, UINT64_MAX)
+				/ size;
 		/* The elements before may agree as well. */
-		while (at > literals && ref > 0
-				&& !memcmp(base + (at - 1) * size, elements(other, part) + (ref - 1) * size, size)) {
+		while (at > literals && ref > 0 && !memcmp(base + (at - 1) * size, there - size, size)) {
 			at--;
 			ref--;
+			there -= size;
 			len++;
 		}
-		ref = img ? ref : at - ref - 1;
-		if (len * out_size <= (size_t)(put_match(match, 1, ref, img) - match)) {
+		ref = found.img ? ref : at - ref - 1;
+		if (len * out_size <= (size_t)(put_match(match, 1, ref, found.img) - match)) {
 			at++;
 			continue;
 		}
@@ -337,30 +408,68 @@ static inline __attribute__((always_inline)) bool encode_stream(struct clove_glz
 			return false;
 		if ((size_t)(out->end - out->next) < MATCH_MAX + len / 255)
 			return false;
-		out->next = put_match(out->next, len - bias, ref, img);
+		out->next = put_match(out->next, len - bias, ref, found.img);
 		at += len;
 		literals = at;
 		misses = 0;
-		if (end - at >= 4)
-			encoder->slots[hash(base + (at - 2) * size, encoder->slot_bits, part)] =
-					(struct slot){ (uint32_t)encoder->next, (uint32_t)(at - 2) + 1 };
+		if (end - at >= 4) {
+			const uint8_t *near = base + (at - 2) * size;
+
+			h = hash(near, part);
+			encoder->slots[h >> (64 - SLOT_BITS)] =
+					(struct slot){ (uint32_t)(h >> 8), (uint32_t)(near - ring) + 1 };
+		}
 	}
-	return literals == end || put_literals(out, base + literals * size, end - literals, part);
+	if (end == image->count || end - literals >= LITERALS_WAITING) {
+		if (literals < end && !put_literals(out, base + literals * size, end - literals, part))
+			return false;
+		at = literals = end;
+	}
+	*progress = (struct progress){ at, literals, misses, last };
+	return true;
 }
 
-static bool encode_rgb(struct clove_glz_encoder *encoder, const struct image *image, struct output *out)
+static bool encode_rgb(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
+		struct progress *progress, size_t end)
 {
-	return encode_stream(encoder, image, out, PART_RGB);
+	return encode_part(encoder, image, out, progress, end, PART_RGB);
 }
 
-static bool encode_rgb16(struct clove_glz_encoder *encoder, const struct image *image, struct output *out)
+static bool encode_rgb16(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
+		struct progress *progress, size_t end)
 {
-	return encode_stream(encoder, image, out, PART_RGB16);
+	return encode_part(encoder, image, out, progress, end, PART_RGB16);
 }
 
-static bool encode_alpha(struct clove_glz_encoder *encoder, const struct image *image, struct output *out)
+static bool encode_alpha(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
+		struct progress *progress, size_t end)
 {
-	return encode_stream(encoder, image, out, PART_ALPHA);
+	return encode_part(encoder, image, out, progress, end, PART_ALPHA);
+}
+
+/* Rows become elements a chunk at a time, which are encoded while the caches hold them. */
+static bool encode_streams(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
+		const struct clove_pixels *src, bool is_top_down)
+{
+	size_t width = (size_t)src->width, filled = 0, begun = 0;
+	uint8_t *colours = encoder->ring + encoder->ring_at, *alpha = colours + image->count * 4;
+	struct progress rest = { 0 }, rest_alpha = { 0 };
+
+	for (int32_t y = 0; y < src->height; y++) {
+		const uint8_t *row = clove_pixels_row(src, is_top_down ? y : src->height - 1 - y);
+
+		take_row(colours + filled * 4, row, width, src->format);
+		for (size_t x = 0; src->format == CLOVE_FORMAT_RGBA && x < width; x++)
+			alpha[filled + x] = row[4 * x + 3];
+		filled += width;
+		if (filled - begun < CHUNK_ELEMENTS && y + 1 < src->height)
+			continue;
+		begun = filled;
+		if (!(src->format == CLOVE_FORMAT_RGB16 ? encode_rgb16 : encode_rgb)(encoder, image, out, &rest,
+				filled))
+			return false;
+	}
+	return src->format != CLOVE_FORMAT_RGBA || encode_alpha(encoder, image, out, &rest_alpha, filled);
 }
 
 static void put_header(uint8_t *dst, const struct clove_glz_encoder *encoder,
@@ -383,35 +492,30 @@ static enum clove_err encode(struct clove_glz_encoder *encoder, uint8_t *dst, si
 {
 	int64_t count = (int64_t)src->width * src->height;
 	struct output out = { dst + GLZ_HEADER, dst + capacity };
-	struct image image;
-	bool fits;
+	struct image image = { .format = src->format, .count = (size_t)count };
 
 	if (encoder->is_closed || !encoder->is_open)
 		return CLOVE_ERR_STATE;
-	if (count >= encoder->window || capacity < GLZ_HEADER)
+	if (count >= encoder->window || capacity < GLZ_HEADER || ring_bytes(&image) > encoder->ring_size)
 		return CLOVE_ERR_LIMIT;
 	if (!encoder->images)
 		encoder->images = calloc(IMAGES_MAX, sizeof *encoder->images);
 	if (!encoder->slots)
-		encoder->slots = calloc((size_t)1 << encoder->slot_bits, sizeof *encoder->slots);
-	if (!encoder->images || !encoder->slots || !image_init(&image, src, is_top_down))
+		encoder->slots = calloc((size_t)1 << SLOT_BITS, sizeof *encoder->slots);
+	if (!encoder->ring)
+		encoder->ring = calloc(1, encoder->ring_size);
+	if (!encoder->images || !encoder->slots || !encoder->ring)
 		return CLOVE_ERR_NOMEM;
-	while (encoder->head < encoder->next && (encoder->held + count > encoder->window
-			|| encoder->next - encoder->head >= IMAGES_MAX - 1))
-		drop_head(encoder);
+	make_room(encoder, &image);
 	put_header(dst, encoder, src, is_top_down);
-	fits = src->format == CLOVE_FORMAT_RGB16 ? encode_rgb16(encoder, &image, &out)
-			: encode_rgb(encoder, &image, &out);
-	if (fits && src->format == CLOVE_FORMAT_RGBA)
-		fits = encode_alpha(encoder, &image, &out);
-	if (!fits) {
-		/* Slots that know it may stay: its number goes to the next image, where they are compared. */
-		free(image.colours);
+	/* If it does not fit its number, and its room, go to the next image. */
+	if (!encode_streams(encoder, &image, &out, src, is_top_down))
 		return CLOVE_ERR_LIMIT;
-	}
 	encoder->images[encoder->next % IMAGES_MAX] = image;
 	encoder->held += count;
 	encoder->next++;
+	encoder->ring_at += ring_bytes(&image);
+	encoder->place += ring_bytes(&image);
 	*size = (size_t)(out.next - dst);
 	return CLOVE_OK;
 }
