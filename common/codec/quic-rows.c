@@ -263,32 +263,77 @@ static __attribute__((noinline)) unsigned int read_escape(bool is_five, struct q
 	return symbol;
 }
 
-/* Uses at most CODE_BITS. */
-INLINE unsigned int read_symbol(const struct quic_tables *t, enum quic_kind kind, struct quic_reader *in, unsigned int l)
+INLINE unsigned int leading_zeros(uint64_t bits)
 {
-	unsigned int zeros = in->bits ? (unsigned int)__builtin_clzll(in->bits) : 64, n = ~(zeros + l), symbol;
+#ifdef __LZCNT__
+	return (unsigned int)_lzcnt_u64(bits);
+#else
+	return bits ? (unsigned int)__builtin_clzll(bits) : 64;
+#endif
+}
+
+/* Uses at most CODE_BITS. One less than it used is added to `used`, for drop_used. */
+INLINE unsigned int read_symbol(const struct quic_tables *t, enum quic_kind kind, struct quic_reader *in,
+		unsigned int l, unsigned int *used)
+{
+	unsigned int zeros = leading_zeros(in->bits), n = zeros + l, symbol;
 
 	if (RARE(zeros >= t->zeros[kind == QUIC_RGB5][l])) {
 		struct quic_reader copy = *in;
 
 		symbol = read_escape(kind == QUIC_RGB5, &copy, l);
-		*in = copy;
+		*used += in->have - copy.have - 1;
+		in->bits = copy.bits;
+		in->is_bad = copy.is_bad;
 		return symbol;
 	}
 	/* the 1 bit comes with the others, and counts once too often */
-	symbol = (unsigned int)(in->bits >> (n & 63)) + ((zeros - 1) << l);
-	in->bits = (in->bits + in->bits) << (zeros + l);
-	in->have += n;
+	symbol = (unsigned int)(in->bits >> (~n & 63)) + ((zeros - 1) << l);
+	in->bits = (in->bits + in->bits) << n;
+	*used += n;
 	return symbol;
 }
 
-/* Plane p's symbol, where it lies in the word. */
-INLINE uint32_t read_plane(const struct quic_tables *t, enum quic_kind kind, const struct quic_group *group,
-		struct quic_reader *in, uint32_t old, unsigned int p)
+/* After `codes` codes. */
+INLINE void drop_used(struct quic_reader *in, unsigned int *used, unsigned int codes)
 {
-	unsigned int shift = symbol_shift(kind, p);
+	in->have -= *used + codes;
+	*used = 0;
+}
 
-	return read_symbol(t, kind, in, group->planes[p].code[old >> shift & 0xff]) << shift;
+/* A pixel's symbols, the planes' contexts in `s` before. */
+INLINE void read_symbols(const struct quic_tables *t, enum quic_kind kind, const struct quic_group *group,
+		struct quic_reader *in, unsigned int s[3])
+{
+	unsigned int used = 0;
+
+	refill(in);
+	s[0] = read_symbol(t, kind, in, group->planes[0].code[s[0]], &used);
+	if (kind_planes(kind) == 1) {
+		drop_used(in, &used, 1);
+		return;
+	}
+	s[1] = read_symbol(t, kind, in, group->planes[1].code[s[1]], &used);
+	if (RARE(used > 56 - 2 - CODE_BITS)) {
+		drop_used(in, &used, 2);
+		refill(in);
+		s[2] = read_symbol(t, kind, in, group->planes[2].code[s[2]], &used);
+		drop_used(in, &used, 1);
+		return;
+	}
+	s[2] = read_symbol(t, kind, in, group->planes[2].code[s[2]], &used);
+	drop_used(in, &used, 3);
+}
+
+INLINE void split_symbols(enum quic_kind kind, uint32_t symbols, unsigned int s[3])
+{
+	for (unsigned int p = 0; p < 3; p++)
+		s[p] = kind_planes(kind) == 3 || !p ? symbols >> symbol_shift(kind, p) & 0xff : 0;
+}
+
+INLINE uint32_t join_symbols(enum quic_kind kind, const unsigned int s[3])
+{
+	return kind_planes(kind) == 3 ? s[0] << 16 | s[1] << 8 | s[2] : s[0];
 }
 
 /* The length of a run, or more than `most` if it is too long. */
@@ -300,7 +345,7 @@ INLINE uint32_t read_run(const struct quic_tables *t, struct quic_group *group, 
 
 	for (;;) {
 		refill(in);
-		ones = ~in->bits ? (unsigned int)__builtin_clzll(~in->bits) : 64;
+		ones = leading_zeros(~in->bits);
 		if (ones <= 31 - runst)
 			break;
 		/* one at a time where the steps no longer grow */
@@ -328,15 +373,16 @@ INLINE enum clove_err decode_row(const struct quic_tables *t, enum quic_kind kin
 {
 	uint32_t *context = group->context;
 	struct quic_reader in = *stream;
-	uint32_t left = 0, up_left = 0;
-	uint32_t turn = 1;      /* 0: the two pixels to the left are equal */
+	uint32_t left = is_first ? 0 : get_pixel(kind, above, 0); /* so that this is predicted */
+	uint32_t up_left = 0, turn = 1; /* turn 0: the two pixels to the left are equal */
 	unsigned int wait = group->wait;
 
 	context[0] = context[1];
 	for (int32_t x = 0, start = 0, guard = -1; x < width; start = x) {
 		int32_t end = segment_end(group, x, width);
-		uint32_t old = context[x];
+		unsigned int s[3];
 
+		split_symbols(kind, context[x], s);
 		while (x < end) {
 			uint32_t up = is_first ? 0 : get_pixel(kind, above, x);
 			uint32_t symbols, predicted, pixel;
@@ -352,25 +398,18 @@ INLINE enum clove_err decode_row(const struct quic_tables *t, enum quic_kind kin
 				for (int32_t stop = x + (int32_t)n; x < stop; x++)
 					put_pixel(kind, row, x, left);
 				up_left = get_pixel(kind, above, x - 1);
-				old = context[x];
+				split_symbols(kind, context[x], s);
 				continue;
 			}
-			refill(&in);
-			symbols = read_plane(t, kind, group, &in, old, 0);
-			if (kind_planes(kind) == 3) {
-				symbols |= read_plane(t, kind, group, &in, old, 1);
-				if (RARE(in.have < CODE_BITS))
-					refill(&in);
-				symbols |= read_plane(t, kind, group, &in, old, 2);
-			}
-			predicted = is_first ? left : x ? average(kind, left, up) : up;
+			read_symbols(t, kind, group, &in, s);
+			symbols = join_symbols(kind, s);
+			predicted = is_first ? left : average(kind, left, up);
 			pixel = add(kind, predicted, unfold(kind, symbols));
 			put_pixel(kind, row, x, pixel);
 			context[x + 1] = symbols;
 			if (RARE(!wait--))
-				wait = learn_kind(t, kind, group, old, symbols);
+				wait = learn_kind(t, kind, group, context[x], symbols);
 			turn = pixel ^ left;
-			old = symbols;
 			left = pixel;
 			up_left = up;
 			x++;
@@ -390,19 +429,18 @@ static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic
 	const __m128i low = _mm_set1_epi8(1), low7 = _mm_set1_epi8(127), rgb = _mm_cvtsi32_si128(0xffffff);
 	uint32_t *context = group->context;
 	struct quic_reader in = *stream;
-	__m128i left = _mm_setzero_si128(), up_left = left, turn = low;
+	__m128i left = _mm_and_si128(_mm_loadu_si32(above), rgb), up_left = left, turn = low;
 	unsigned int wait = group->wait;
 
 	context[0] = context[1];
 	for (int32_t x = 0, start = 0, guard = -1; x < width; start = x) {
 		int32_t end = segment_end(group, x, width);
-		uint32_t old = context[x];
-		unsigned int r = old >> 16 & 0xff, g = old >> 8 & 0xff, b = old & 0xff;
+		unsigned int symbols[3];
 
+		split_symbols(QUIC_RGB8, context[x], symbols);
 		while (x < end) {
 			__m128i up = _mm_and_si128(_mm_loadu_si32(above + 4 * (size_t)x), rgb);
 			__m128i test = _mm_or_si128(_mm_xor_si128(up, up_left), turn), s, predicted, pixel;
-			uint32_t symbols;
 
 			if (RARE(!_mm_cvtsi128_si32(test)) && x > 2 && x != guard) {
 				uint32_t n = read_run(t, group, &in, (uint32_t)(end - x));
@@ -415,27 +453,20 @@ static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic
 				for (int32_t stop = x + (int32_t)n; x < stop; x++)
 					put_pixel(QUIC_RGB8, row, x, (uint32_t)_mm_cvtsi128_si32(left));
 				up_left = _mm_and_si128(_mm_loadu_si32(above + 4 * (size_t)x - 4), rgb);
-				old = context[x];
-				r = old >> 16 & 0xff, g = old >> 8 & 0xff, b = old & 0xff;
+				split_symbols(QUIC_RGB8, context[x], symbols);
 				continue;
 			}
-			refill(&in);
-			r = read_symbol(t, QUIC_RGB8, &in, group->planes[0].code[r]);
-			g = read_symbol(t, QUIC_RGB8, &in, group->planes[1].code[g]);
-			if (RARE(in.have < CODE_BITS))
-				refill(&in);
-			b = read_symbol(t, QUIC_RGB8, &in, group->planes[2].code[b]);
-			symbols = r << 16 | g << 8 | b;
-			context[x + 1] = symbols;
-			s = _mm_cvtsi32_si128((int)symbols);
+			read_symbols(t, QUIC_RGB8, group, &in, symbols);
+			context[x + 1] = join_symbols(QUIC_RGB8, symbols);
+			s = _mm_cvtsi32_si128((int)context[x + 1]);
 			s = _mm_xor_si128(_mm_and_si128(_mm_srli_epi16(s, 1), low7),
 					_mm_sub_epi8(_mm_setzero_si128(), _mm_and_si128(s, low)));
-			predicted = x ? _mm_sub_epi8(_mm_avg_epu8(left, up),
-					_mm_and_si128(_mm_xor_si128(left, up), low)) : up;
+			predicted = _mm_sub_epi8(_mm_avg_epu8(left, up),
+					_mm_and_si128(_mm_xor_si128(left, up), low));
 			pixel = _mm_add_epi8(predicted, s);
 			_mm_storeu_si32(row + 4 * (size_t)x, pixel);
 			if (RARE(!wait--))
-				wait = learn_rgb8(t, group, context[x], symbols);
+				wait = learn_rgb8(t, group, context[x], context[x + 1]);
 			turn = _mm_xor_si128(pixel, left);
 			left = pixel;
 			up_left = up;
