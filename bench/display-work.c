@@ -344,10 +344,11 @@ enum { PHOTOS = 4, PHOTO_NOISE = 8, TILE_NOISE = 2 };
 
 static struct work_picture photos[PHOTOS];
 
+/* At the bottom right: a server that sends a picture in stripes has sent all of it when that is seen. */
 static struct work_spot photo_spot(unsigned int n)
 {
 	(void)n;
-	return (struct work_spot){ 320, 240, 8 };
+	return (struct work_spot){ WORK_WIDTH - 200, WORK_HEIGHT - 80, 8 };
 }
 
 static void photo_prepare(void)

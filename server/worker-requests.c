@@ -106,8 +106,8 @@ static void create_primary(struct clove_worker *worker, struct clove_request *re
 		clove_display_surface_came(display);
 		clove_display_flush(display);
 	}
-	clove_worker_tell_server(worker, (struct clove_worker_event){ .width = surface->width, .height = surface->height,
-			.allows_client_mouse = create->mouse_mode != 0 });
+	clove_worker_tell_server(worker, (struct clove_worker_event){ .width = surface->width,
+			.height = surface->height, .allows_client_mouse = create->mouse_mode != 0 });
 }
 
 static void destroy_primary(struct clove_worker *worker, struct clove_request *request)

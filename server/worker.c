@@ -261,7 +261,8 @@ static bool set_up(struct clove_worker *worker)
 	/* Made here, before the thread is there to be their home. */
 	worker->mail = worker->loop ? clove_mailbox_new(worker->loop, worker) : NULL;
 	worker->timer = worker->loop ? clove_timer_add(worker->loop, on_timer, worker) : NULL;
-	worker->video_timer = worker->loop ? clove_timer_add(worker->loop, clove_worker_watch_videos_on, worker) : NULL;
+	worker->video_timer = worker->loop ? clove_timer_add(worker->loop, clove_worker_watch_videos_on,
+			worker) : NULL;
 	worker->screen.encoder = clove_encoder_new();
 	worker->screen.videos = clove_video_regions_new(
 			(enum clove_streaming_video)worker->settings.streaming_video);
