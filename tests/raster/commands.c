@@ -786,6 +786,15 @@ static uint64_t as_compat(struct raster_case *c, const QXLDrawable *d)
 	return address;
 }
 
+/* Nothing of what was there shows through, wherever it is drawn at all. */
+static bool is_opaque(const QXLDrawable *d)
+{
+	return (d->type == QXL_DRAW_BLACKNESS && !d->u.blackness.mask.bitmap) ||
+			(d->type == QXL_DRAW_WHITENESS && !d->u.whiteness.mask.bitmap) ||
+			(d->type == QXL_DRAW_FILL && d->u.fill.rop_descriptor == SPICE_ROPD_OP_PUT &&
+			!d->u.fill.mask.bitmap);
+}
+
 static void add_drawing(struct raster_case *c)
 {
 	unsigned int kind = below(c, KINDS), id = one_in(c, 2) ? 0 : below(c, RASTER_SURFACES);
@@ -814,6 +823,9 @@ static void add_drawing(struct raster_case *c)
 		g.d->bbox.right = g.target->width + 1;
 		say(c, " outside");
 	}
+	/* a true claim, which lets the incumbent leave out what lies below */
+	if (is_opaque(g.d) && c->random >> 61 & 1)
+		g.d->effect = QXL_EFFECT_OPAQUE;
 	if (g.is_compat) {
 		flags = QXL_COMMAND_FLAG_COMPAT | (one_in(c, 3) ? QXL_COMMAND_FLAG_COMPAT_16BPP : 0);
 		address = as_compat(c, g.d);
