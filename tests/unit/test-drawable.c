@@ -302,6 +302,26 @@ START_TEST(test_text_is_read)
 }
 END_TEST
 
+/* A 555 surface as the brush on a 565 one: its green is green, and not half of it. */
+START_TEST(test_text_takes_a_tile_as_it_is_meant)
+{
+	ck_assert(guest_init(&guest));
+	struct clove_surface *surface = guest_surface(&guest, 0, W, H, CLOVE_SURFACE_16_565, W * 2 + 2);
+	struct clove_surface *tile = guest_surface(&guest, 1, 2, 1, CLOVE_SURFACE_16_555, 4);
+	uint8_t *u = put_text();
+
+	clove_put_le32(tile->data, 0x03e003e0);
+	clove_put_le32(u + 24, 2);
+	clove_put_le64(u + 28, guest_address(AT_IMAGE));
+	memset(guest.memory + AT_IMAGE, 0, 22);
+	guest.memory[AT_IMAGE + 8] = 104;
+	guest.memory[AT_IMAGE + 18] = 1;
+	ck_assert_int_eq(draw_now(), CLOVE_OK);
+	ck_assert_uint_eq(clove_le16(clove_surface_row(surface, 5) + 2 * 4), 0x07e0);
+	guest_fini(&guest);
+}
+END_TEST
+
 START_TEST(test_stroke_is_read)
 {
 	static const struct {
@@ -448,6 +468,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_drawing_equals_the_model, 0, 8);
 	tcase_add_test(tcase, test_mask_limits_a_copy);
 	tcase_add_test(tcase, test_text_is_read);
+	tcase_add_test(tcase, test_text_takes_a_tile_as_it_is_meant);
 	tcase_add_test(tcase, test_stroke_is_read);
 	tcase_add_test(tcase, test_composite_is_read);
 	tcase_add_test(tcase, test_self_bitmap_is_the_source);
