@@ -371,8 +371,9 @@ static void send_frames(struct clove_display *display)
 		struct clove_streaming_line line = { clove_flow_rate(&display->flow),
 				sent_bytes(display) - display->flow.arrived };
 
-		clove_streaming_send(display->streaming, &pixels, clove_encoder_pool(display->screen->encoder),
-				line, clove_now_us());
+		clove_streaming_send(display->streaming, &pixels, display->screen->drawings,
+				&display->screen->frames, clove_encoder_pool(display->screen->encoder), line,
+				clove_now_us());
 		clove_flow_sent(&display->flow, sent_bytes(display));
 	}
 }

@@ -27,6 +27,7 @@ struct clove_screen {
 	struct clove_monitors monitors;
 	struct clove_encoder *encoder;
 	struct clove_video_regions *videos;
+	struct clove_streaming_frames frames; /* that clients share */
 	int image_compression;            /* SpiceImageCompression */
 	int jpeg, zlib_glz;               /* 1 auto, 2 always, 3 never */
 	uint8_t id;

@@ -3,6 +3,7 @@
 #include "server/streaming.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include "common/protocol/enums.h"
 #include "common/util/log.h"
 
@@ -41,7 +42,6 @@ struct clove_streaming {
 	const struct clove_video_encoder_ops *codec; /* NULL: the client can decode none that we have */
 	struct stream streams[STREAMS];
 	pixman_region32_t area;           /* all streams' */
-	struct clove_buf frame;
 	uint32_t next_id, last_report_id;
 	struct clove_streaming_counts counts;
 };
@@ -224,8 +224,7 @@ static void end(struct clove_streaming *streaming, struct stream *stream, pixman
 	pixman_region32_fini(&stream->clip);
 	stream->encoder->ops->destroy(stream->encoder);
 	stream->region_id = 0;
-	if (--streaming->counts.streams == 0)
-		clove_buf_fini(&streaming->frame);
+	streaming->counts.streams--;
 }
 
 static bool is_same(const pixman_box32_t *a, const pixman_box32_t *b)
@@ -334,7 +333,6 @@ void clove_streaming_free(struct clove_streaming *streaming)
 	FOR_EACH_STREAM(streaming, stream)
 		end(streaming, stream, NULL);
 	pixman_region32_fini(&streaming->area);
-	clove_buf_fini(&streaming->frame);
 	free(streaming);
 }
 
@@ -419,9 +417,8 @@ static uint32_t date(struct stream *stream, size_t bytes, struct clove_streaming
 }
 
 static void send_frame(struct clove_streaming *streaming, struct stream *stream,
-		struct clove_streaming_line line, uint64_t now_us)
+		const struct clove_buf *frame, struct clove_streaming_line line, uint64_t now_us)
 {
-	const struct clove_buf *frame = &streaming->frame;
 	const pixman_box32_t *box = &stream->box;
 	uint32_t time = date(stream, frame->len, line, now_us);
 	struct clove_display_stream_data data = { .id = stream->id, .mm_time = time,
@@ -453,14 +450,54 @@ static void give_up(struct clove_streaming *streaming, struct stream *stream, en
 	stream->is_pending = false;
 }
 
+void clove_streaming_frames_fini(struct clove_streaming_frames *frames)
+{
+	for (size_t i = 0; i < CLOVE_VIDEO_REGIONS_MOST; i++)
+		clove_buf_fini(&frames->frames[i].bytes);
+	memset(frames, 0, sizeof *frames);
+}
+
+/* Another client's frame of the same pixels does, unless it is much larger or smaller than this line's. */
+static bool does(const struct clove_streaming_frame *frame, const struct stream *stream, uint64_t drawings,
+		size_t bytes)
+{
+	return frame->codec == stream->encoder->ops && frame->codec->is_shared &&
+			frame->region_id == stream->region_id && frame->drawings == drawings &&
+			is_same(&frame->box, &stream->box) &&
+			(!bytes || (frame->bytes.len <= bytes + bytes / 8 && frame->bytes.len >= bytes / 2));
+}
+
+static enum clove_err encode(struct clove_streaming *streaming, struct stream *stream,
+		const struct clove_pixels *screen, uint64_t drawings, struct clove_streaming_frame *frame,
+		struct clove_job_pool *pool, size_t bytes)
+{
+	const struct clove_video_encoder_ops *ops = stream->encoder->ops;
+	struct clove_pixels picture = part_of(screen, &stream->box);
+	struct clove_video_stats stats;
+
+	frame->codec = NULL;
+	ops->set_frame_bytes(stream->encoder, bytes);
+	enum clove_err err = ops->encode(stream->encoder, &picture, pool, &frame->bytes);
+	if (err)
+		return err;
+	frame->region_id = stream->region_id;
+	frame->box = stream->box;
+	frame->drawings = drawings;
+	frame->codec = ops;
+	ops->stats(stream->encoder, &stats);
+	streaming->counts.quality = stats.quality;
+	return CLOVE_OK;
+}
+
 void clove_streaming_send(struct clove_streaming *streaming, const struct clove_pixels *screen,
-		struct clove_job_pool *pool, struct clove_streaming_line line, uint64_t now_us)
+		uint64_t drawings, struct clove_streaming_frames *frames, struct clove_job_pool *pool,
+		struct clove_streaming_line line, uint64_t now_us)
 {
 	struct stream *stream = next_stream(streaming);
-	struct clove_video_stats stats;
-	struct clove_pixels picture;
+	struct clove_streaming_frame *frame;
 	uint64_t began_us = clove_now_us();
-	enum clove_err err;
+	enum clove_err err = CLOVE_OK;
+	size_t bytes;
 
 	if (!stream || due_us(stream) > now_us)
 		return;
@@ -469,21 +506,22 @@ void clove_streaming_send(struct clove_streaming *streaming, const struct clove_
 		give_up(streaming, stream, CLOVE_ERR_BOUNDS);
 		return;
 	}
-	picture = part_of(screen, &stream->box);
-	stream->encoder->ops->set_frame_bytes(stream->encoder, bytes_for(streaming, stream, line.rate));
-	err = stream->encoder->ops->encode(stream->encoder, &picture, pool, &streaming->frame);
+	frame = &frames->frames[stream->region_id % CLOVE_VIDEO_REGIONS_MOST];
+	bytes = bytes_for(streaming, stream, line.rate);
+	if (does(frame, stream, drawings, bytes))
+		streaming->counts.shared++;
+	else
+		err = encode(streaming, stream, screen, drawings, frame, pool, bytes);
 	if (err) {
 		give_up(streaming, stream, err);
 		return;
 	}
-	send_frame(streaming, stream, line, now_us);
-	stream->encoder->ops->stats(stream->encoder, &stats);
-	streaming->counts.quality = stats.quality;
+	send_frame(streaming, stream, &frame->bytes, line, now_us);
 	streaming->counts.frames++;
-	streaming->counts.bytes += streaming->frame.len;
+	streaming->counts.bytes += frame->bytes.len;
 	if (stream->changed >= 2 * stream->usual)
 		streaming->counts.dropped += (uint64_t)(stream->changed / stream->usual - 1);
-	stream->frame_bytes = streaming->frame.len;
+	stream->frame_bytes = frame->bytes.len;
 	stream->usual = (stream->usual * 15 + stream->changed) / 16;
 	stream->usual = stream->usual < stream->changed ? stream->changed : stream->usual;
 	if (stream->usual > area_of(&stream->clip) || !stream->usual)

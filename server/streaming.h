@@ -32,15 +32,29 @@ void clove_streaming_take(struct clove_streaming *streaming, pixman_region32_t *
 /* Milliseconds until a frame is due: 0 now, -1 when something changes. */
 int clove_streaming_wait(const struct clove_streaming *streaming, uint64_t now_us);
 
+/* The last frame of each region of a screen: clients that can take the same get the same. Zeroed at first. */
+struct clove_streaming_frames {
+	struct clove_streaming_frame {
+		uint32_t region_id;
+		pixman_box32_t box;
+		uint64_t drawings;
+		const struct clove_video_encoder_ops *codec;
+		struct clove_buf bytes;
+	} frames[CLOVE_VIDEO_REGIONS_MOST];
+};
+
+void clove_streaming_frames_fini(struct clove_streaming_frames *frames);
+
 /* What the line is like: bytes a second, and bytes that are on their way; 0: not known. */
 struct clove_streaming_line {
 	uint64_t rate, away;
 };
 
-/* Sends one frame of the stream that is due longest; `screen` is the surface as it is now. What cannot be
- * encoded is no stream from the next clove_streaming_follow on. */
-void clove_streaming_send(struct clove_streaming *streaming,
-		const struct clove_pixels *screen, struct clove_job_pool *pool,
+/* Sends one frame of the stream that is due longest; `screen` is the surface as it is now, `drawings` another
+ * number whenever its pixels are other ones. What cannot be encoded is no stream from the next
+ * clove_streaming_follow on. */
+void clove_streaming_send(struct clove_streaming *streaming, const struct clove_pixels *screen,
+		uint64_t drawings, struct clove_streaming_frames *frames, struct clove_job_pool *pool,
 		struct clove_streaming_line line, uint64_t now_us);
 
 /* What the client says of how frames came. */
@@ -53,6 +67,7 @@ void clove_streaming_prefer(struct clove_streaming *streaming,
 struct clove_streaming_counts {
 	unsigned int streams;             /* that there are */
 	uint64_t frames, bytes, dropped;  /* dropped: changed again before there was room */
+	uint64_t shared;                  /* of the frames, those that another client had encoded */
 	int quality;                      /* of the last frame */
 };
 

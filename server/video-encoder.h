@@ -17,6 +17,7 @@ struct clove_video_encoder;
 /* An encoder belongs to one stream and is used by one thread at a time. */
 struct clove_video_encoder_ops {
 	uint8_t codec;                /* CLOVE_VIDEO_CODEC_... */
+	bool is_shared;               /* a frame is whole by itself: it does for any client's stream */
 	/* NULL without memory. */
 	struct clove_video_encoder *(*create)(void);
 	void (*destroy)(struct clove_video_encoder *encoder);

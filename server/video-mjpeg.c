@@ -203,6 +203,7 @@ static struct clove_video_encoder *create(void)
 
 const struct clove_video_encoder_ops clove_video_mjpeg = {
 	.codec = CLOVE_VIDEO_CODEC_MJPEG,
+	.is_shared = true,
 	.create = create,
 	.destroy = destroy,
 	.encode = encode,

@@ -32,6 +32,8 @@ void clove_worker_go_on_watching(struct clove_worker *worker)
 				(unsigned int)(list[i].box.x2 - list[i].box.x1),
 				(unsigned int)(list[i].box.y2 - list[i].box.y1));
 	worker->paint.videos = n ? &worker->videos : NULL;
+	if (!n)
+		clove_streaming_frames_fini(&worker->screen.frames);
 }
 
 /* The formats that video encoders take. */

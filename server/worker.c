@@ -224,6 +224,7 @@ static void free_worker(struct clove_worker *worker)
 	clove_pointer_reset(&worker->pointer);
 	clove_encoder_free(worker->screen.encoder);
 	clove_video_regions_free(worker->screen.videos);
+	clove_streaming_frames_fini(&worker->screen.frames);
 	pixman_region32_fini(&worker->videos);
 	for (int i = 0; i < CLOVE_PLANES_MAX; i++)
 		if (worker->planes[i] >= 0)

@@ -124,6 +124,8 @@ static struct heard heard;
 static struct clove_streaming *streaming;
 static struct clove_pixels screen;
 static struct clove_video_region regions[2];
+static struct clove_streaming_frames frames;
+static uint64_t drawings;
 static pixman_region32_t back;
 static uint64_t now;
 
@@ -164,6 +166,7 @@ static void set_up(void)
 static void tear_down(void)
 {
 	clove_streaming_free(streaming);
+	clove_streaming_frames_fini(&frames);
 	clove_channel_fini(&server);
 	clove_channel_fini(&heard.channel);
 	clove_poll_loop_free(loop);
@@ -203,7 +206,8 @@ static int64_t change(int32_t x1, int32_t y1, int32_t x2, int32_t y2)
 
 static void send_line(uint64_t rate, uint64_t away)
 {
-	clove_streaming_send(streaming, &screen, NULL, (struct clove_streaming_line){ rate, away }, now);
+	clove_streaming_send(streaming, &screen, ++drawings, &frames, NULL,
+			(struct clove_streaming_line){ rate, away }, now);
 }
 
 /* However long this machine took to encode the last one. */
@@ -471,6 +475,32 @@ START_TEST(test_streaming_stops_where_it_cannot_be_decoded)
 }
 END_TEST
 
+/* A second client on a line like the first one's, and one on a slow one. */
+START_TEST(test_streaming_clients_share_frames)
+{
+	struct clove_streaming *other = clove_streaming_new(&server);
+	static const uint64_t rates[] = { 0, 1000 };
+	struct clove_streaming_counts counts;
+	pixman_region32_t region;
+
+	clove_streaming_follow(other, regions, 1, &back);
+	follow(1);
+	for (int i = 0; i < 2; i++) {
+		frame();
+		pixman_region32_init_rect(&region, 0, 20, 200, 120);
+		clove_streaming_take(other, &region, now);
+		pixman_region32_fini(&region);
+		clove_streaming_send(other, &screen, drawings, &frames, NULL,
+				(struct clove_streaming_line){ rates[i], 0 }, now + 1000 * MS);
+		now += 2000 * MS;
+		clove_streaming_count(other, &counts);
+		ck_assert_uint_eq(counts.frames, (uint64_t)i + 1);
+		ck_assert_uint_eq(counts.shared, 1);
+	}
+	clove_streaming_free(other);
+}
+END_TEST
+
 /* A surface that no encoder takes: images again, and no loop meanwhile. */
 START_TEST(test_streaming_gives_up_what_it_cannot_encode)
 {
@@ -545,6 +575,7 @@ int main(void)
 	tcase_add_test(tests, test_streaming_does_not_outrun_the_sound);
 	tcase_add_test(tests, test_streaming_frames_that_fly_longer_are_dated_later);
 	tcase_add_test(tests, test_streaming_stops_where_it_cannot_be_decoded);
+	tcase_add_test(tests, test_streaming_clients_share_frames);
 	tcase_add_test(tests, test_streaming_gives_up_what_it_cannot_encode);
 	tcase_add_test(tests, test_streaming_frames_fit_the_line);
 	tcase_add_test(tests, test_streaming_preference_keeps_to_what_there_is);
