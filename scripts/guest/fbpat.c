@@ -176,7 +176,8 @@ int main(int argc, char **argv)
 
 		for (y = 0; y < 96; y++)
 			for (x = 0; x < w; x++) {
-				uint32_t p = ramp((x + 8 * n) % w, y + 2 * n, w, h);
+				/* brightness that moves: no pixel is one that was elsewhere before */
+				uint32_t p = ramp(x * (64 + n % 64) / 128, y + 2 * n, w, h);
 
 				memcpy(frame + (size_t)y * f.line_length + x * 4, &p, 4);
 			}

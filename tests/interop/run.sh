@@ -35,6 +35,7 @@ streams.sh qxl
 streams.sh std
 video.sh qxl
 video.sh std
+video.sh qxl ours
 access.sh
 libvirt.sh
 sleep.sh

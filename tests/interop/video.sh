@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # clove-viewer shows what a server sends as video, and the same pixels as QEMU once it has ended.
 #
-#   video.sh [qxl|std]     on the distribution's library; SERVER=ours: on this one
+#   video.sh [qxl|std [stock|ours]]    on the library of the distribution, or on this one
 . "$(dirname "$0")/lib.sh"
 kind=${1:-qxl}
-whose=${SERVER:-stock}
+whose=${2:-${SERVER:-stock}}
 need_viewer
 free_port
 desk_start 1200 900 || give_up "an X server"
