@@ -14,13 +14,17 @@
 #define GLZ_TOP_DOWN 0x10
 
 #define WINDOW_MAX (1 << 24)     /* pixels; an offset can say twice as many, no client asks for them */
-#define SLOT_BITS 16             /* half a megabyte: more is slower to look into than it saves */
+#define SLOT_BITS_MIN 10
+#define SLOT_BITS_MAX 17
 #define IMAGES_MAX (1 << 16)     /* far below what an image distance can say */
 #define MATCH_MAX 16             /* bytes of a match without its length's extension, and more */
 #define ZLIB_LEVEL 3
-#define STEP_MAX 16              /* where nothing matches */
-#define CHUNK_ELEMENTS 8192
-#define LITERALS_WAITING 1024    /* at the end of a chunk, for a match that reaches back */
+#define STEP_MAX 12              /* where nothing matches */
+#define NEAR_BITS 13             /* of slots for the last 65536 elements: half a first-level cache */
+#define MARK_ELEMENTS 1024       /* how often is looked for other images whatever matches nearby */
+#define TRIES 12                 /* and how often then */
+#define FAILURES 128             /* in a row; then it is not as in that image */
+#define WORTH 16                 /* elements of another image that are better than a match nearby */
 
 enum part {
 	PART_RGB,   /* 3 bytes an element */
@@ -28,17 +32,18 @@ enum part {
 	PART_ALPHA, /* 1 byte */
 };
 
-/* An image that was sent: in the ring, in stream order, a u32 an element (RGB16 too), then its alpha bytes. */
+/* An image that was sent, in stream order: a u32 an element (RGB16 too), and its alpha bytes. */
 struct image {
 	enum clove_format format;
-	size_t count;              /* elements */
-	uint64_t first;            /* place: how many bytes had gone into the ring before it */
+	size_t count;
+	uint8_t *colours, *alpha;
+	size_t bytes;              /* at colours */
 };
 
-/* Where four elements were last seen. What they were is looked at only if the rest of their hash agrees: most
- * places are far away. They may have been overwritten since, which comparing shows. */
+/* Where three or four elements were last seen. */
 struct slot {
-	uint32_t check, ofs;       /* byte in the ring + 1 */
+	uint32_t ofs;      /* element + 1 */
+	uint16_t id, tag;  /* low quarter of the image's number; more of the hash */
 };
 
 struct clove_glz_encoder {
@@ -52,9 +57,9 @@ struct clove_glz_encoder {
 	uint64_t head, next;       /* images head .. next - 1 may be referred to */
 	struct image *images;      /* by number modulo IMAGES_MAX */
 	struct slot *slots;
-	uint8_t *ring;             /* the window's pixels */
-	size_t ring_size, ring_at; /* bytes; where the next image begins */
-	uint64_t place;            /* of ring_at: it grows for ever */
+	unsigned int slot_bits;
+	uint8_t *spare;            /* a dropped image's memory, for the next one */
+	size_t spare_size;
 };
 
 struct clove_glz_encoder *clove_glz_encoder_new(uint64_t first_id)
@@ -89,11 +94,25 @@ bool clove_glz_encoder_open(struct clove_glz_encoder *encoder, uint8_t id, int32
 		encoder->id = id;
 		encoder->window = window_pixels < 0 ? 0
 				: window_pixels < WINDOW_MAX ? window_pixels : WINDOW_MAX;
-		encoder->ring_size = (size_t)encoder->window * 4;
+		encoder->slot_bits = SLOT_BITS_MIN;
+		while (encoder->slot_bits < SLOT_BITS_MAX && 2ll << encoder->slot_bits < encoder->window)
+			encoder->slot_bits++;
 	}
 	is_same = encoder->id == id;
 	pthread_mutex_unlock(&encoder->lock);
 	return is_same;
+}
+
+/* What is large is slow to get from the system and to give back. */
+static void keep_spare(struct clove_glz_encoder *encoder, const struct image *image)
+{
+	if (encoder->spare_size >= image->bytes) {
+		free(image->colours);
+		return;
+	}
+	free(encoder->spare);
+	encoder->spare = image->colours;
+	encoder->spare_size = image->bytes;
 }
 
 static void drop_head(struct clove_glz_encoder *encoder)
@@ -101,20 +120,23 @@ static void drop_head(struct clove_glz_encoder *encoder)
 	struct image *image = &encoder->images[encoder->head % IMAGES_MAX];
 
 	encoder->held -= (int64_t)image->count;
+	keep_spare(encoder, image);
+	memset(image, 0, sizeof *image);
 	encoder->head++;
 }
 
-/* The images, the ring and the slots. */
+/* The images and the slots. */
 static void let_go(struct clove_glz_encoder *encoder)
 {
 	while (encoder->head < encoder->next)
 		drop_head(encoder);
 	free(encoder->images);
 	free(encoder->slots);
-	free(encoder->ring);
+	free(encoder->spare);
 	encoder->images = NULL;
 	encoder->slots = NULL;
-	encoder->ring = NULL;
+	encoder->spare = NULL;
+	encoder->spare_size = 0;
 }
 
 void clove_glz_encoder_close(struct clove_glz_encoder *encoder)
@@ -164,51 +186,55 @@ size_t clove_glz_bound(enum clove_format format, int32_t width, int32_t height)
 	return GLZ_HEADER + elements * 4 + elements / 32 * 2 + 4 + MATCH_MAX;
 }
 
-/* Bytes in the ring; whole elements, so that those of all images are aligned. */
-static size_t ring_bytes(const struct image *image)
-{
-	return image->count * 4 + (image->format == CLOVE_FORMAT_RGBA ? (image->count + 3) / 4 * 4 : 0);
-}
-
-/* Lets images go until the new one fits into the window and into the ring, in one piece. */
-static void make_room(struct clove_glz_encoder *encoder, struct image *image)
-{
-	size_t bytes = ring_bytes(image);
-
-	if (bytes > encoder->ring_size - encoder->ring_at) {
-		encoder->place += encoder->ring_size - encoder->ring_at;
-		encoder->ring_at = 0;
-	}
-	image->first = encoder->place;
-	while (encoder->head < encoder->next) {
-		const struct image *head = &encoder->images[encoder->head % IMAGES_MAX];
-
-		if (encoder->held + (int64_t)image->count <= encoder->window
-				&& encoder->next - encoder->head < IMAGES_MAX - 1
-				&& encoder->place + bytes - head->first <= encoder->ring_size)
-			break;
-		drop_head(encoder);
-	}
-}
-
-/* A row of the source as elements. */
 static void take_row(uint8_t *to, const uint8_t *row, size_t width, enum clove_format format)
 {
-	size_t x = 0;
-
-	if (format == CLOVE_FORMAT_RGB16) {
-		for (; x < width; x++)
+	switch (format) {
+	case CLOVE_FORMAT_RGB16:
+		for (size_t x = 0; x < width; x++)
 			clove_put_le32(to + 4 * x, clove_le16(row + 2 * x) & 0x7fff);
-	} else if (format == CLOVE_FORMAT_RGB24) {
-		for (; x < width; x++)
+		break;
+	case CLOVE_FORMAT_RGB24:
+		for (size_t x = 0; x < width; x++)
 			clove_put_le32(to + 4 * x, row[3 * x] | (uint32_t)row[3 * x + 1] << 8
 					| (uint32_t)row[3 * x + 2] << 16);
-	} else {
-		for (; x + 2 <= width; x += 2)
-			clove_put_le64(to + 4 * x, clove_le64(row + 4 * x) & 0x00ffffff00ffffff);
-		if (x < width)
-			clove_put_le32(to + 4 * x, clove_le32(row + 4 * x) & 0xffffff);
+		break;
+	default:
+		for (; width >= 2; width -= 2, to += 8, row += 8)
+			clove_put_le64(to, clove_le64(row) & 0x00ffffff00ffffff);
+		if (width)
+			clove_put_le32(to, clove_le32(row) & 0xffffff);
+		break;
 	}
+}
+
+/* Copies the rows as elements, in stream order. */
+static bool image_init(struct clove_glz_encoder *encoder, struct image *image, const struct clove_pixels *src,
+		bool is_top_down)
+{
+	size_t width = (size_t)src->width, count = width * (size_t)src->height;
+
+	*image = (struct image){ .format = src->format, .count = count };
+	image->bytes = count * (src->format == CLOVE_FORMAT_RGBA ? 5 : 4);
+	/* One that is much too large would stay so. */
+	if (encoder->spare_size >= image->bytes && encoder->spare_size / 2 <= image->bytes) {
+		image->colours = encoder->spare;
+		image->bytes = encoder->spare_size;
+		encoder->spare = NULL;
+		encoder->spare_size = 0;
+	} else {
+		image->colours = malloc(image->bytes);
+	}
+	if (!image->colours)
+		return false;
+	image->alpha = src->format == CLOVE_FORMAT_RGBA ? image->colours + count * 4 : NULL;
+	for (int32_t y = 0; y < src->height; y++) {
+		const uint8_t *row = clove_pixels_row(src, is_top_down ? y : src->height - 1 - y);
+
+		take_row(image->colours + 4 * (size_t)y * width, row, width, src->format);
+		for (size_t x = 0; image->alpha && x < width; x++)
+			image->alpha[(size_t)y * width + x] = row[4 * x + 3];
+	}
+	return true;
 }
 
 /* ---- the stream ---- */
@@ -247,10 +273,19 @@ static inline __attribute__((always_inline)) bool put_literals(struct output *ou
 
 /* `ofs` is the distance - 1 in the same image (img 0), or the first element in the image `img` before;
  * the length is without the bias. Needs MATCH_MAX bytes and len / 255. */
-static inline uint8_t *put_match(uint8_t *to, size_t len, size_t ofs, uint32_t img)
+static inline __attribute__((always_inline)) uint8_t *put_match(uint8_t *to, size_t len, size_t ofs, uint32_t img)
 {
 	bool is_far = ofs >= 1 << 12, has_more = ofs >= 1 << 17;
 
+	if (__builtin_expect(!img && !is_far && len < 7 + 255, 1)) {
+		/* Whether there is an extension is hard to foresee. */
+		to[0] = (uint8_t)((len < 7 ? len : 7) << 5 | (ofs & 15));
+		to[1] = (uint8_t)(len - 7);
+		to += 1 + (len >= 7);
+		to[0] = (uint8_t)(ofs >> 4);
+		to[1] = 0;
+		return to + 2;
+	}
 	*to++ = (uint8_t)((len < 7 ? len : 7) << 5 | (size_t)is_far << 4 | (ofs & 15));
 	if (len >= 7) {
 		for (len -= 7; len >= 255; len -= 255)
@@ -276,200 +311,232 @@ static inline uint8_t *put_match(uint8_t *to, size_t len, size_t ofs, uint32_t i
 	return to;
 }
 
-/* Of four elements. */
+/* Of four pixels or three alpha bytes; the upper bits are slots. */
 static inline __attribute__((always_inline)) uint64_t hash(const uint8_t *p, const enum part part)
 {
 	if (part == PART_ALPHA)
-		return (clove_le32(p) | 1ull << 40) * 0x9e3779b97f4a7c15u;
+		return (clove_le16(p) | (uint64_t)p[2] << 16 | 1ull << 50) * 0x9e3779b97f4a7c15u;
 	return clove_le64(p) * 0x9e3779b97f4a7c15u + clove_le64(p + 8) * 0xc2b2ae3d27d4eb4fu;
 }
 
-static inline __attribute__((always_inline)) bool are_four_same(const uint8_t *a, const uint8_t *b,
-		const enum part part)
+static inline uint16_t tag_of(uint64_t hashed)
 {
-	if (part == PART_ALPHA)
-		return clove_le32(a) == clove_le32(b);
-	return !((clove_le64(a) ^ clove_le64(b)) | (clove_le64(a + 8) ^ clove_le64(b + 8)));
+	return (uint16_t)(hashed >> 24);
 }
 
-/* The image that holds a place, or NULL: by halves, and most often it is the one asked for last. */
-static uint64_t holder(const struct clove_glz_encoder *encoder, uint64_t place, uint64_t last)
+static inline const uint8_t *elements(const struct image *image, enum part part)
 {
-	uint64_t low = encoder->head, high = encoder->next;
-
-	if (last >= low && last < high) {
-		const struct image *image = &encoder->images[last % IMAGES_MAX];
-
-		if (place >= image->first && place - image->first < ring_bytes(image))
-			return last;
-	}
-	while (high - low > 1) {
-		uint64_t middle = low + (high - low) / 2;
-
-		if (encoder->images[middle % IMAGES_MAX].first <= place)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
+	return part == PART_ALPHA ? image->alpha : image->colours;
 }
 
-/* What a slot refers to. */
-struct referred {
-	uint32_t img;              /* how many images before */
-	size_t ref, count;         /* the element of it, of how many */
+/* Where elements have been found: in which image, from which element on. */
+struct place {
+	const struct image *other;
+	size_t ref;
+	uint32_t img;  /* how many images before */
 };
 
-static inline bool find(const struct clove_glz_encoder *encoder, const struct image *image, size_t at,
-		size_t ofs, const enum part part, uint64_t *last, struct referred *found)
+/* The image that a slot means, if it may be referred to. */
+static inline bool referred(const struct clove_glz_encoder *encoder, const struct image *image,
+		struct slot slot, struct place *place)
 {
-	const struct image *other = image;
-	uint64_t place;
-	size_t skip;
-
-	found->img = 0;
-	if (ofs >= encoder->ring_at && ofs - encoder->ring_at < ring_bytes(image)) {
-		place = image->first + (ofs - encoder->ring_at);
-	} else {
-		place = encoder->place - (ofs < encoder->ring_at ? encoder->ring_at - ofs
-				: encoder->ring_at + encoder->ring_size - ofs);
-		if (encoder->head == encoder->next
-				|| place < encoder->images[encoder->head % IMAGES_MAX].first)
-			return false;
-		*last = holder(encoder, place, *last);
-		other = &encoder->images[*last % IMAGES_MAX];
-		found->img = (uint32_t)(encoder->next - *last);
-	}
+	place->img = (uint16_t)(encoder->next - slot.id);
+	if (!slot.ofs || place->img > encoder->next - encoder->head)
+		return false;
+	place->other = place->img ? &encoder->images[(encoder->next - place->img) % IMAGES_MAX] : image;
+	place->ref = (size_t)slot.ofs - 1;
 	/* Peers keep each type in a form of its own, so only like refers to like. */
-	if (other->format != image->format)
-		return false;
-	skip = part == PART_ALPHA ? other->count * 4 : 0;
-	if (place - other->first < skip)
-		return false;
-	found->ref = (size_t)(place - other->first - skip) / (part == PART_ALPHA ? 1 : 4);
-	found->count = other->count;
-	return found->ref + 4 <= other->count && (found->img || found->ref < at);
+	return place->other->format == image->format;
 }
 
-/* How far a stream has got. */
-struct progress {
-	size_t at, literals, misses;
-	uint64_t last;             /* the image referred to */
-};
-
-/* The elements before `end`, which are in the ring; what is left of a run of literals waits if there is more. */
-static inline __attribute__((always_inline)) bool encode_part(struct clove_glz_encoder *encoder,
-		const struct image *image, struct output *out, struct progress *progress, size_t end,
+/* How many elements from `at` on are those of the place; fewer than three are 0. */
+static inline size_t agreement(const struct image *image, size_t at, const struct place *place,
 		const enum part part)
 {
-	const size_t size = part == PART_ALPHA ? 1 : 4, out_size = 3 - (size_t)part;
+	const size_t size = part == PART_ALPHA ? 1 : 4;
+	const uint8_t *here = elements(image, part) + at * size;
+	size_t most = image->count - at;
+
+	if (place->ref >= (place->img ? place->other->count : at))
+		return 0;
+	if (most > place->other->count - place->ref)
+		most = place->other->count - place->ref;
+	if (most < 4 || memcmp(here, elements(place->other, part) + place->ref * size, 3 * size))
+		return 0;
+	return clove_agreement(here, elements(place->other, part) + place->ref * size, here + most * size,
+			UINT64_MAX) / size;
+}
+
+/* What is searched for in other images, and where next. */
+struct further {
+	const struct image *other; /* where the elements were found last time, NULL for nowhere */
+	uint32_t img;
+	size_t lead;               /* its element minus ours, modulo 2^64 */
+	size_t spacing, kept;      /* every how many elements one is kept for later; up to which they are */
+	unsigned int tries, filter, failures;
+};
+
+/* The image before, if this one may be a new version of it. */
+static void further_init(struct further *further, const struct clove_glz_encoder *encoder,
+		const struct image *image)
+{
+	size_t count = image->count;
+
+	*further = (struct further){ .tries = TRIES, .spacing = count >> 14 ? count >> 17 ? count >> 20 ? 64 : 16 : 8 : 1,
+			.filter = count >> 16 ? count >> 20 ? 15 : 3 : 0 };
+	if (encoder->next > encoder->head) {
+		further->other = &encoder->images[(encoder->next - 1) % IMAGES_MAX];
+		further->img = 1;
+		if (further->other->format != image->format || further->other->count != count)
+			further->other = NULL;
+	}
+}
+
+/* Keeps some of the elements up to `at` for the images to come. */
+static inline void keep(struct clove_glz_encoder *encoder, struct further *further,
+		const struct image *image, size_t at, const enum part part)
+{
+	const size_t size = part == PART_ALPHA ? 1 : 4;
+	const uint8_t *base = elements(image, part);
+
+	for (; further->kept < at && image->count - further->kept >= 4; further->kept += further->spacing) {
+		const uint8_t *p = base + further->kept * size;
+		uint64_t hashed;
+
+		/* Runs are found nearby, and would hide where they are. */
+		if (further->spacing > 1 && !memcmp(p, p + size, 3 * size))
+			continue;
+		hashed = hash(p, part);
+		encoder->slots[hashed >> (64 - encoder->slot_bits)] = (struct slot){ (uint32_t)further->kept + 1,
+				(uint16_t)encoder->next, tag_of(hashed) };
+	}
+}
+
+/* The elements from `at` on in other images, or further back in this one; how many. */
+static inline size_t look_further(const struct clove_glz_encoder *encoder, struct further *further,
+		const struct image *image, size_t at, uint64_t hashed, struct place *place, const enum part part)
+{
+	size_t len = 0;
+
+	if (further->other) {
+		*place = (struct place){ further->other, at + further->lead, further->img };
+		len = agreement(image, at, place, part);
+		if (!len && ++further->failures > FAILURES)
+			further->other = NULL;
+	}
+	if (len < 4 && !(hashed >> 20 & further->filter)) {
+		struct slot slot = encoder->slots[hashed >> (64 - encoder->slot_bits)];
+
+		/* What the slot means is somewhere in memory: look there only if it is likely. */
+		len = slot.tag == tag_of(hashed) && referred(encoder, image, slot, place)
+				? agreement(image, at, place, part) : 0;
+	}
+	if (len >= WORTH && place->img) {
+		further->other = place->other;
+		further->img = place->img;
+		further->lead = place->ref - at;
+		further->tries = TRIES;
+		further->failures = 0;
+	}
+	return len;
+}
+
+/* A complete element stream. Each element is looked for nearby; where that fails, and now and then where it
+ * does not, in other images: so a picture that is not like any other costs little more than LZ. */
+static inline __attribute__((always_inline)) bool encode_stream(struct clove_glz_encoder *encoder,
+		const struct image *image, struct output *out, const enum part part)
+{
+	const size_t size = part == PART_ALPHA ? 1 : 4;
 	const size_t bias = part;
-	const uint8_t *ring = encoder->ring;
-	const uint8_t *base = ring + encoder->ring_at + (part == PART_ALPHA ? image->count * 4 : 0);
-	size_t at = progress->at, literals = progress->literals, misses = progress->misses;
-	uint64_t last = progress->last;
+	const uint8_t *base = elements(image, part);
+	uint16_t near[1 << NEAR_BITS] = { 0 };
+	size_t at = 0, literals = 0, end = image->count, misses = 0, mark = 0;
+	struct further further;
 
+	further_init(&further, encoder, image);
 	while (end - at >= 4) {
-		const uint8_t *here = base + at * size, *there;
-		uint64_t h = hash(here, part);
-		struct slot *slot = &encoder->slots[h >> (64 - SLOT_BITS)];
-		struct slot seen = *slot;
-		struct referred found;
-		uint8_t match[MATCH_MAX];
-		size_t len, ref, most;
+		const uint8_t *here = base + at * size;
+		uint64_t hashed = hash(here, part);
+		uint16_t *slot = &near[hashed >> (64 - NEAR_BITS)];
+		struct place place = { image, at - 1 - (uint16_t)(at - 1 - *slot), 0 };
+		bool is_near = place.ref < at && !memcmp(here, base + place.ref * size, 3 * size);
+		size_t len = 0, least, ofs, found = at;
 
-		*slot = (struct slot){ (uint32_t)(h >> 8), (uint32_t)(here - ring) + 1 };
-		there = ring + (seen.ofs ? seen.ofs - 1 : 0);
-		if (seen.check != (uint32_t)(h >> 8) || !seen.ofs || !are_four_same(here, there, part)
-				|| !find(encoder, image, at, seen.ofs - 1, part, &last, &found)) {
-			size_t step = 1 + (misses++ >> 6);
+		*slot = (uint16_t)at;
+		if (__builtin_expect(at >= mark, 0)) {
+			keep(encoder, &further, image, at, part);
+			mark = at + MARK_ELEMENTS;
+			further.tries = TRIES;
+		}
+		if (further.tries || (!is_near && !(hashed >> 20 & further.filter))) {
+			struct place far = place;
 
-			step = step < STEP_MAX ? step : STEP_MAX;
+			further.tries -= further.tries > 0;
+			len = look_further(encoder, &further, image, at, hashed, &far, part);
+			if (len >= (is_near ? WORTH : 3))
+				place = far;
+			else
+				len = 0;
+		}
+		if (!len && !is_near) {
+			size_t step = 1 + (misses++ >> 5);
+
+			/* Not all steps the same, or they might never meet what was kept. */
+			step = step < STEP_MAX ? step : STEP_MAX + (hashed >> 40 & 7);
 			at += step < end - at ? step : end - at;
 			continue;
 		}
-		ref = found.ref;
-		most = end - at < found.count - ref ? end - at : found.count - ref;
-		len = 4 + clove_agreement(here + 4 * size, there + 4 * size, here + most * size, UINT64_MAX)
-				/ size;
+		if (!len) {
+			len = 3;
+			if (part != PART_ALPHA && end - at >= 8)
+				len = clove_agree8(here, base + place.ref * size, false);
+			if (part == PART_ALPHA || len == 8 || end - at < 8)
+				len += clove_agreement(here + len * size, base + (place.ref + len) * size,
+						base + end * size, UINT64_MAX) / size;
+		}
 		/* The elements before may agree as well. */
-		while (at > literals && ref > 0 && !memcmp(base + (at - 1) * size, there - size, size)) {
+		while (at > literals && place.ref > 0 && !memcmp(base + (at - 1) * size,
+				elements(place.other, part) + (place.ref - 1) * size, size)) {
 			at--;
-			ref--;
-			there -= size;
+			place.ref--;
 			len++;
 		}
-		ref = found.img ? ref : at - ref - 1;
-		if (len * out_size <= (size_t)(put_match(match, 1, ref, found.img) - match)) {
-			at++;
+		ofs = place.img ? place.ref : at - place.ref - 1;
+		/* What a match costs at least: 3 bytes, at most 7. */
+		least = part == PART_RGB ? 3 : place.img || ofs >= 1 << 17 ? 8 / (3 - part) : part + 2;
+		if (len < least) {
+			at = found + 1;
 			continue;
 		}
 		if (at > literals && !put_literals(out, base + literals * size, at - literals, part))
 			return false;
 		if ((size_t)(out->end - out->next) < MATCH_MAX + len / 255)
 			return false;
-		out->next = put_match(out->next, len - bias, ref, found.img);
+		out->next = put_match(out->next, len - bias, ofs, place.img);
 		at += len;
 		literals = at;
-		misses = 0;
-		if (end - at >= 4) {
-			const uint8_t *near = base + (at - 2) * size;
-
-			h = hash(near, part);
-			encoder->slots[h >> (64 - SLOT_BITS)] =
-					(struct slot){ (uint32_t)(h >> 8), (uint32_t)(near - ring) + 1 };
-		}
+		/* A short match here and there is not worth to look for at each element. */
+		misses = misses > 8 * len ? misses - 8 * len : 0;
+		if (end - at >= 4)
+			near[hash(base + (at - 2) * size, part) >> (64 - NEAR_BITS)] = (uint16_t)(at - 2);
 	}
-	if (end == image->count || end - literals >= LITERALS_WAITING) {
-		if (literals < end && !put_literals(out, base + literals * size, end - literals, part))
-			return false;
-		at = literals = end;
-	}
-	*progress = (struct progress){ at, literals, misses, last };
-	return true;
+	keep(encoder, &further, image, end, part);
+	return literals == end || put_literals(out, base + literals * size, end - literals, part);
 }
 
-static bool encode_rgb(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
-		struct progress *progress, size_t end)
+static bool encode_rgb(struct clove_glz_encoder *encoder, const struct image *image, struct output *out)
 {
-	return encode_part(encoder, image, out, progress, end, PART_RGB);
+	return encode_stream(encoder, image, out, PART_RGB);
 }
 
-static bool encode_rgb16(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
-		struct progress *progress, size_t end)
+static bool encode_rgb16(struct clove_glz_encoder *encoder, const struct image *image, struct output *out)
 {
-	return encode_part(encoder, image, out, progress, end, PART_RGB16);
+	return encode_stream(encoder, image, out, PART_RGB16);
 }
 
-static bool encode_alpha(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
-		struct progress *progress, size_t end)
+static bool encode_alpha(struct clove_glz_encoder *encoder, const struct image *image, struct output *out)
 {
-	return encode_part(encoder, image, out, progress, end, PART_ALPHA);
-}
-
-/* Rows become elements a chunk at a time, which are encoded while the caches hold them. */
-static bool encode_streams(struct clove_glz_encoder *encoder, const struct image *image, struct output *out,
-		const struct clove_pixels *src, bool is_top_down)
-{
-	size_t width = (size_t)src->width, filled = 0, begun = 0;
-	uint8_t *colours = encoder->ring + encoder->ring_at, *alpha = colours + image->count * 4;
-	struct progress rest = { 0 }, rest_alpha = { 0 };
-
-	for (int32_t y = 0; y < src->height; y++) {
-		const uint8_t *row = clove_pixels_row(src, is_top_down ? y : src->height - 1 - y);
-
-		take_row(colours + filled * 4, row, width, src->format);
-		for (size_t x = 0; src->format == CLOVE_FORMAT_RGBA && x < width; x++)
-			alpha[filled + x] = row[4 * x + 3];
-		filled += width;
-		if (filled - begun < CHUNK_ELEMENTS && y + 1 < src->height)
-			continue;
-		begun = filled;
-		if (!(src->format == CLOVE_FORMAT_RGB16 ? encode_rgb16 : encode_rgb)(encoder, image, out, &rest,
-				filled))
-			return false;
-	}
-	return src->format != CLOVE_FORMAT_RGBA || encode_alpha(encoder, image, out, &rest_alpha, filled);
+	return encode_stream(encoder, image, out, PART_ALPHA);
 }
 
 static void put_header(uint8_t *dst, const struct clove_glz_encoder *encoder,
@@ -492,30 +559,42 @@ static enum clove_err encode(struct clove_glz_encoder *encoder, uint8_t *dst, si
 {
 	int64_t count = (int64_t)src->width * src->height;
 	struct output out = { dst + GLZ_HEADER, dst + capacity };
-	struct image image = { .format = src->format, .count = (size_t)count };
+	struct image image;
+	bool fits;
 
 	if (encoder->is_closed || !encoder->is_open)
 		return CLOVE_ERR_STATE;
-	if (count >= encoder->window || capacity < GLZ_HEADER || ring_bytes(&image) > encoder->ring_size)
+	if (count >= encoder->window || capacity < GLZ_HEADER)
 		return CLOVE_ERR_LIMIT;
 	if (!encoder->images)
 		encoder->images = calloc(IMAGES_MAX, sizeof *encoder->images);
 	if (!encoder->slots)
-		encoder->slots = calloc((size_t)1 << SLOT_BITS, sizeof *encoder->slots);
-	if (!encoder->ring)
-		encoder->ring = calloc(1, encoder->ring_size);
-	if (!encoder->images || !encoder->slots || !encoder->ring)
+		encoder->slots = calloc((size_t)1 << encoder->slot_bits, sizeof *encoder->slots);
+	if (!encoder->images || !encoder->slots)
 		return CLOVE_ERR_NOMEM;
-	make_room(encoder, &image);
+	while (encoder->head < encoder->next && (encoder->held + count > encoder->window
+			|| encoder->next - encoder->head >= IMAGES_MAX - 1))
+		drop_head(encoder);
+	if (!image_init(encoder, &image, src, is_top_down))
+		return CLOVE_ERR_NOMEM;
 	put_header(dst, encoder, src, is_top_down);
-	/* If it does not fit its number, and its room, go to the next image. */
-	if (!encode_streams(encoder, &image, &out, src, is_top_down))
+	fits = src->format == CLOVE_FORMAT_RGB16 ? encode_rgb16(encoder, &image, &out)
+			: encode_rgb(encoder, &image, &out);
+	if (fits && src->format == CLOVE_FORMAT_RGBA)
+		fits = encode_alpha(encoder, &image, &out);
+	if (!fits) {
+		/* Slots that know it may stay: its number goes to the next image, where they are compared. */
+		keep_spare(encoder, &image);
 		return CLOVE_ERR_LIMIT;
+	}
 	encoder->images[encoder->next % IMAGES_MAX] = image;
 	encoder->held += count;
 	encoder->next++;
-	encoder->ring_at += ring_bytes(&image);
-	encoder->place += ring_bytes(&image);
+	if ((int64_t)encoder->spare_size > 5 * encoder->window - 4 * encoder->held) {
+		free(encoder->spare);
+		encoder->spare = NULL;
+		encoder->spare_size = 0;
+	}
 	*size = (size_t)(out.next - dst);
 	return CLOVE_OK;
 }

@@ -49,7 +49,7 @@ CLOVE_CHECKED enum clove_err clove_zlib_glz_inflate(struct clove_bytes in, uint3
 
 /* What a client is known to hold, on the server's side: one for all display channels of a client,
  * which may encode on threads of their own; each keeps a reference. The memory is bounded by the window
- * (4 bytes a pixel, and 3 MiB), and none is taken before the first image. first_id is 0, or after
+ * (5 bytes a pixel, and 4 MiB), and none is taken before the first image. first_id is 0, or after
  * a seamless migration what the other server's next_id said. */
 struct clove_glz_encoder;
 

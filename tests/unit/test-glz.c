@@ -202,6 +202,57 @@ START_TEST(test_encoder_and_dictionary_agree)
 }
 END_TEST
 
+/* Noise that moves as a whole, in part, or changes in part: what stays is told by the image before. */
+START_TEST(test_what_has_moved_is_found)
+{
+	enum { WIDTH = 500, HEIGHT = 300 };
+	struct clove_glz_encoder *encoder = encoder_new(WIDTH * HEIGHT * 3, 0);
+	struct clove_glz_dictionary *dictionary = clove_glz_dictionary_new(WIDTH * HEIGHT * 3);
+	size_t bound = clove_glz_bound(CLOVE_FORMAT_RGBA, WIDTH, HEIGHT), first, size;
+	uint8_t *out = malloc(bound);
+
+	for (int f = CLOVE_FORMAT_RGB16; f <= CLOVE_FORMAT_RGBA; f++) {
+		struct clove_pixels src = fixture_rows((enum clove_format)f, WIDTH, HEIGHT);
+		struct clove_pixels back = fixture_rows(src.format, WIDTH, HEIGHT);
+		size_t line = (size_t)src.stride, pixel = line / WIDTH;
+		uint32_t seed = 7 + (uint32_t)f;
+
+		for (size_t i = 0; i < line * HEIGHT; i++) {
+			seed = seed * 1664525 + 1013904223;
+			src.data[i] = (uint8_t)(seed >> 24);
+		}
+		for (size_t i = 0; i < WIDTH * HEIGHT; i++) {
+			if (f == CLOVE_FORMAT_RGB16)
+				src.data[2 * i + 1] &= 0x7f;
+			if (f == CLOVE_FORMAT_RGB32)
+				src.data[4 * i + 3] = 0;
+		}
+		ck_assert_int_eq(clove_glz_encode(encoder, out, bound, &src, true, &first), CLOVE_OK);
+		for (int step = 0; step < 4; step++) {
+			ck_assert_int_eq(clove_glz_decode(dictionary, CLOVE_BYTES(out, step ? size : first),
+					&back), CLOVE_OK);
+			ck_assert(fixture_same(&src, &back));
+			if (step == 1)       /* scrolled */
+				memmove(src.data, src.data + 21 * line, 279 * line);
+			else if (step == 2)  /* a part written over */
+				memset(clove_pixels_row(&src, 100), 0, 9 * line);
+			for (int32_t y = 150; step == 3 && y < 250; y++)  /* a window moved */
+				memcpy(clove_pixels_row(&src, y - 40) + 15 * pixel,
+						clove_pixels_row(&back, y) + 200 * pixel, 250 * pixel);
+			ck_assert_int_eq(clove_glz_encode(encoder, out, bound, &src, true, &size), CLOVE_OK);
+			ck_assert_uint_lt(size, step < 3 ? first / 50 : first / 4);
+		}
+		ck_assert_int_eq(clove_glz_decode(dictionary, CLOVE_BYTES(out, size), &back), CLOVE_OK);
+		ck_assert(fixture_same(&src, &back));
+		free(src.data);
+		free(back.data);
+	}
+	free(out);
+	clove_glz_encoder_unref(encoder);
+	clove_glz_dictionary_free(dictionary);
+}
+END_TEST
+
 START_TEST(test_image_as_large_as_the_window_is_refused)
 {
 	struct clove_glz_encoder *encoder = encoder_new(100, 7);
@@ -351,7 +402,8 @@ int main(void)
 			test_black_stands_for_a_lost_image, test_memory_is_bounded,
 			test_zlib_must_give_what_it_announces, test_encoder_and_dictionary_agree,
 			test_image_as_large_as_the_window_is_refused, test_one_dictionary_a_client,
-			test_displays_share_a_dictionary, test_zlib_there_and_back };
+			test_displays_share_a_dictionary, test_zlib_there_and_back,
+			test_what_has_moved_is_found };
 
-	return fixture_run("glz", tests, 12);
+	return fixture_run("glz", tests, 13);
 }
