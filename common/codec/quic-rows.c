@@ -534,63 +534,87 @@ INLINE int32_t find_bit(const uint64_t *bits, uint64_t skip, int32_t from, int32
 	return x < end ? x : end;
 }
 
+#ifdef __AVX2__
+/* Eight pixels, a byte for each component; five bits are the upper ones. */
+INLINE __m256i get_eight(enum quic_kind kind, const uint8_t *row, int32_t x)
+{
+	__m256i v;
+
+	switch (kind) {
+	case QUIC_RGB8:
+		v = _mm256_loadu_si256((const __m256i *)(row + 4 * (size_t)x));
+		return _mm256_and_si256(v, _mm256_set1_epi32(0xffffff));
+	case QUIC_RGB5:
+		v = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(row + 2 * (size_t)x)));
+		return _mm256_or_si256(_mm256_or_si256(
+				_mm256_and_si256(_mm256_slli_epi32(v, 9), _mm256_set1_epi32(0xf80000)),
+				_mm256_and_si256(_mm256_slli_epi32(v, 6), _mm256_set1_epi32(0xf800))),
+				_mm256_and_si256(_mm256_slli_epi32(v, 3), _mm256_set1_epi32(0xf8)));
+	case QUIC_ALPHA:
+		return _mm256_srli_epi32(_mm256_loadu_si256((const __m256i *)(row + 4 * (size_t)x)), 24);
+	default:
+		return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(row + x)));
+	}
+}
+
+/* Eight pixels' symbols; answers which equal their left neighbours. */
+INLINE uint8_t look_at_eight(enum quic_kind kind, uint32_t *symbols, const uint8_t *row,
+		const uint8_t *above, int32_t x)
+{
+	__m256i pixels = get_eight(kind, row, x), lefts = get_eight(kind, row, x - 1);
+	__m256i predicted = lefts, d;
+
+	if (above) {
+		__m256i ups = get_eight(kind, above, x);
+
+		/* rounded up: one less where the sum is odd */
+		predicted = _mm256_sub_epi8(_mm256_avg_epu8(lefts, ups),
+				_mm256_and_si256(_mm256_xor_si256(lefts, ups), _mm256_set1_epi8(1)));
+		if (kind == QUIC_RGB5)
+			predicted = _mm256_and_si256(predicted, _mm256_set1_epi8((char)0xf8));
+	}
+	d = _mm256_sub_epi8(pixels, predicted);
+	d = _mm256_xor_si256(_mm256_add_epi8(d, d), _mm256_cmpgt_epi8(_mm256_setzero_si256(), d));
+	if (kind == QUIC_RGB5)
+		d = _mm256_and_si256(_mm256_srli_epi32(d, 3), _mm256_set1_epi8(31));
+	_mm256_storeu_si256((__m256i *)(symbols + x), d);
+	return (uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(pixels, lefts)));
+}
+#endif
+
+/* Pixels from x, which is not 0, to `end`. */
+INLINE void look_at_each(enum quic_kind kind, struct quic_group *group, const uint8_t *row,
+		const uint8_t *above, int32_t x, int32_t end)
+{
+	for (; x < end; x++) {
+		uint32_t pixel = get_pixel(kind, row, x), left = get_pixel(kind, row, x - 1);
+
+		group->symbols[x] = fold(kind, subtract(kind, pixel,
+				above ? average(kind, left, get_pixel(kind, above, x)) : left));
+		group->same[x / 64] |= (uint64_t)(pixel == left) << x % 64;
+	}
+}
+
 /* Symbols of the row, and which pixels equal their left neighbour. */
 INLINE void look_at_row(enum quic_kind kind, struct quic_group *group, const uint8_t *row,
 		const uint8_t *above, int32_t width)
 {
-	uint32_t left = get_pixel(kind, row, 0);
 	size_t words = (size_t)width / 64 + 1;
 	uint64_t *same = group->same_above;
-	int32_t x = 1;
 
 	group->same_above = group->same;
 	group->same = same;
 	memset(same, 0, words * sizeof *same);
-	group->symbols[0] = fold(kind, subtract(kind, left, above ? get_pixel(kind, above, 0) : 0));
+	group->symbols[0] = fold(kind, subtract(kind, get_pixel(kind, row, 0), above ? get_pixel(kind, above, 0) : 0));
 #ifdef __AVX2__
-	if (kind == QUIC_RGB8) {
-		/* x = 8 k, so that the bits of eight pixels are a byte */
-		for (; x < width && x % 8; x++) {
-			uint32_t pixel = get_pixel(kind, row, x);
-
-			group->symbols[x] = fold(kind, subtract(kind, pixel,
-					above ? average(kind, left, get_pixel(kind, above, x)) : left));
-			same[0] |= (uint64_t)(pixel == left) << x;
-			left = pixel;
-		}
-		for (; x + 8 <= width; x += 8) {
-			const __m256i one = _mm256_set1_epi8(1);
-			__m256i pixels = _mm256_loadu_si256((const __m256i *)(row + 4 * (size_t)x));
-			__m256i lefts = _mm256_loadu_si256((const __m256i *)(row + 4 * (size_t)x - 4));
-			__m256i predicted = lefts, d;
-
-			if (above) {
-				__m256i ups = _mm256_loadu_si256((const __m256i *)(above + 4 * (size_t)x));
-
-				/* rounded up: one less where the sum is odd */
-				predicted = _mm256_sub_epi8(_mm256_avg_epu8(lefts, ups),
-						_mm256_and_si256(_mm256_xor_si256(lefts, ups), one));
-			}
-			d = _mm256_sub_epi8(pixels, predicted);
-			d = _mm256_xor_si256(_mm256_add_epi8(d, d),
-					_mm256_cmpgt_epi8(_mm256_setzero_si256(), d));
-			_mm256_storeu_si256((__m256i *)(group->symbols + x),
-					_mm256_and_si256(d, _mm256_set1_epi32(0xffffff)));
-			d = _mm256_slli_epi32(_mm256_xor_si256(pixels, lefts), 8);
-			((uint8_t *)same)[x / 8] = (uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(
-					_mm256_cmpeq_epi32(d, _mm256_setzero_si256())));
-		}
-		left = get_pixel(kind, row, x - 1);
-	}
+	/* the first ones have no left neighbours to be read */
+	for (int32_t x = 8; x + 8 <= width; x += 8)
+		((uint8_t *)same)[x / 8] = look_at_eight(kind, group->symbols, row, above, x);
+	look_at_each(kind, group, row, above, 1, width < 8 ? width : 8);
+	look_at_each(kind, group, row, above, width < 8 ? width : width & ~7, width);
+#else
+	look_at_each(kind, group, row, above, 1, width);
 #endif
-	for (; x < width; x++) {
-		uint32_t pixel = get_pixel(kind, row, x);
-
-		group->symbols[x] = fold(kind, subtract(kind, pixel,
-				above ? average(kind, left, get_pixel(kind, above, x)) : left));
-		same[x / 64] |= (uint64_t)(pixel == left) << x % 64;
-		left = pixel;
-	}
 	if (!above)
 		return;
 	for (size_t i = 0; i < words; i++)
