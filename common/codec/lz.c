@@ -538,7 +538,7 @@ static inline __attribute__((always_inline)) bool encode_chunk(struct window *wi
 		literals = at;
 		misses = 0;
 		if (end - at >= 4)
-			slots[hash(base + (at - 2) * size, size, has_x)] = (uint16_t)(at - 2);
+			slots[hash(base + (at - 1) * size, size, has_x)] = (uint16_t)(at - 1);
 	}
 	window->misses = misses;
 	return literals == end || put_literals(out, base + literals * size, end - literals, size);
