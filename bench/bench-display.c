@@ -271,7 +271,7 @@ static struct player *join(int port, unsigned int kbit)
 	if (kbit) {
 		pid_t *relay = &relays[relays[0] != 0];
 
-		*relay = display_relay_start(port, kbit, &where.port);
+		*relay = display_relay_start("127.0.0.1", port, kbit, &where.port);
 		if (!*relay)
 			fail("no relay");
 	}

@@ -69,17 +69,15 @@ static void drop(struct link *link)
 	*link = (struct link){ .client = -1, .server = -1 };
 }
 
-static void accept_one(int listener, int to_port)
+static void accept_one(int listener, const struct sockaddr_in *to)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-			.sin_port = htons((uint16_t)to_port) };
 	int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC), server = socket(AF_INET, SOCK_STREAM, 0), on = 1;
 	int size = SOCKET_BUFFER;
 
 	setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(server, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
-	bool is_through = client >= 0 && !connect(server, (struct sockaddr *)&to, sizeof to);
+	bool is_through = client >= 0 && !connect(server, (const struct sockaddr *)to, sizeof *to);
 
 	for (int i = 0; i < LINKS && is_through; i++)
 		if (links[i].client < 0) {
@@ -128,7 +126,7 @@ static void send_down(uint64_t ns_per_byte_1024)
 	}
 }
 
-static void run(int listener, int to_port, unsigned int kbit)
+static void run(int listener, const struct sockaddr_in *to, unsigned int kbit)
 {
 	uint64_t ns_per_byte_1024 = UINT64_C(8000000) * 1024 / kbit;
 
@@ -145,7 +143,7 @@ static void run(int listener, int to_port, unsigned int kbit)
 		}
 		ppoll(polled, 1 + 2 * LINKS, queue_got != queue_put ? &wait : NULL, NULL);
 		if (polled[0].revents)
-			accept_one(listener, to_port);
+			accept_one(listener, to);
 		for (unsigned int k = 0; k < LINKS; k++) {
 			unsigned int i = (k + turn) % LINKS; /* nobody is always first */
 
@@ -160,8 +158,10 @@ static void run(int listener, int to_port, unsigned int kbit)
 	}
 }
 
-pid_t display_relay_start(int to_port, unsigned int kbit, int *port)
+pid_t display_relay_start(const char *host, int to_port, unsigned int kbit, int *port)
 {
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(host),
+			.sin_port = htons((uint16_t)to_port) };
 	int listener = listen_at(port);
 	pid_t pid = listener < 0 || !kbit ? -1 : fork();
 
@@ -169,7 +169,7 @@ pid_t display_relay_start(int to_port, unsigned int kbit, int *port)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		for (int i = 0; i < LINKS; i++)
 			links[i] = (struct link){ .client = -1, .server = -1 };
-		run(listener, to_port, kbit);
+		run(listener, &to, kbit);
 		_exit(0);
 	}
 	if (listener >= 0)

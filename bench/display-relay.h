@@ -5,8 +5,8 @@
 
 #include <sys/types.h>
 
-/* Carries what clients of the returned port send to `to_port` of 127.0.0.1, and the answers at `kbit` a second
+/* Carries what clients of the returned port (of 127.0.0.1) send to `to_port` of `host`, and the answers at `kbit` a second
  * in all, from a process of its own, to be ended by a signal. 0: it does not start. */
-pid_t display_relay_start(int to_port, unsigned int kbit, int *port);
+pid_t display_relay_start(const char *host, int to_port, unsigned int kbit, int *port);
 
 #endif

@@ -76,6 +76,8 @@ static void come(int i)
 		options.unix_path = socket_path;
 	if (chance_one_in(2))
 		options.without.words[0] = chance_below(1 << 16);
+	if (chance_one_in(5))
+		options.kbit = 2000 + chance_below(20000);
 	options.prefers = codecs[chance_below(sizeof codecs)];
 	watchers[i] = watcher_new(&options);
 }

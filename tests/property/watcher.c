@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include "bench/display-relay.h"
 #include "client-gtk/display-channel.h"
 
 struct watcher {
@@ -14,6 +17,7 @@ struct watcher {
 	struct player *player;
 	struct clove_pictures *pictures;         /* the viewer's */
 	struct clove_display_channel *display;
+	pid_t relay;
 	bool is_held, is_closed;
 	char fault[160];
 };
@@ -76,6 +80,10 @@ struct watcher *watcher_new(const struct watcher_options *options)
 	for (unsigned int i = 0; i < CLOVE_CAPS_WORDS; i++)
 		watcher->caps.words[i] &= ~options->without.words[i];
 	where.display_caps = &watcher->caps;
+	if (options->kbit && !options->unix_path) {
+		watcher->relay = display_relay_start(options->host, options->port, options->kbit, &where.port);
+		where.host = "127.0.0.1";
+	}
 	watcher->player = player_new(options->loop, &where, PLAYER_DISPLAY);
 	if (!watcher->player)
 		abort();
@@ -94,6 +102,10 @@ void watcher_free(struct watcher *watcher)
 	clove_display_channel_free(watcher->display);
 	player_free(watcher->player);
 	clove_pictures_free(watcher->pictures);
+	if (watcher->relay > 0) {
+		kill(watcher->relay, SIGTERM);
+		waitpid(watcher->relay, NULL, 0);
+	}
 	free(watcher);
 }
 

@@ -13,6 +13,7 @@ struct watcher_options {
 	bool is_viewer;              /* its display channel draws */
 	struct clove_caps without;   /* capabilities that are not announced */
 	uint8_t prefers;             /* CLOVE_IMAGE_COMPRESSION_...; 0: nothing */
+	unsigned int kbit;           /* of its link; 0: no limit */
 	bool is_narrow;              /* takes little into its socket */
 };
 
