@@ -215,9 +215,9 @@ END_TEST
 /* A server that draws faster than the owner looks. */
 START_TEST(test_display_tells_the_newest_pixels)
 {
-	struct clove_display_surface_create create = { 0, 256, 256, CLOVE_SURFACE_FMT_32_XRGB,
+	struct clove_display_surface_create create = { 0, 128, 128, CLOVE_SURFACE_FMT_32_XRGB,
 			CLOVE_SURFACE_FLAG_PRIMARY };
-	struct clove_display_draw_fill fill = { .base.box = { .right = 256, .bottom = 256 },
+	struct clove_display_draw_fill fill = { .base.box = { .right = 128, .bottom = 128 },
 			.rop = CLOVE_ROP_PUT, .brush.type = CLOVE_BRUSH_SOLID };
 	struct playing playing = { 0 };
 	struct clove_pixels picture;
@@ -233,7 +233,7 @@ START_TEST(test_display_tells_the_newest_pixels)
 	ck_assert_int_ge(viewer.changes, 2);
 	ck_assert_int_lt(viewer.changes, 1000);
 	ck_assert(clove_display_picture(viewer.display, &picture));
-	ck_assert_uint_eq(clove_le32(clove_pixels_row(&picture, 255)) & 0xffffff, 1999);
+	ck_assert_uint_eq(clove_le32(clove_pixels_row(&picture, 127)) & 0xffffff, 1999);
 	end(&viewer, &playing);
 }
 END_TEST
