@@ -450,8 +450,11 @@ static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic
 				guard = x;
 				if (!n)
 					continue;
-				for (int32_t stop = x + (int32_t)n; x < stop; x++)
-					put_pixel(QUIC_RGB8, row, x, (uint32_t)_mm_cvtsi128_si32(left));
+				for (; n >= 8; n -= 8, x += 8)
+					_mm256_storeu_si256((__m256i *)(row + 4 * (size_t)x),
+							_mm256_broadcastd_epi32(left));
+				for (; n; n--, x++)
+					_mm_storeu_si32(row + 4 * (size_t)x, left);
 				up_left = _mm_and_si128(_mm_loadu_si32(above + 4 * (size_t)x - 4), rgb);
 				split_symbols(QUIC_RGB8, context[x], symbols);
 				continue;
