@@ -367,7 +367,31 @@ static void photo_frame(const struct work_guest *guest, unsigned int n)
 
 enum { VIDEO_WIDTH = 1280, VIDEO_HEIGHT = 720, VIDEO_X = 320, VIDEO_Y = 160, VIDEO_NOISE = 14, VIDEO_PAN = 320 };
 
-static struct work_picture film;
+/* The same scene with the camera's noise of different moments. */
+enum { FILMS = 7 };
+
+static struct work_picture films[FILMS];
+
+static void make_films(int width, int height)
+{
+	films[0] = new_photo(width, height, 0);
+	for (int i = FILMS - 1; i >= 0; i--) {
+		size_t n = (size_t)width * (size_t)height;
+
+		if (i)
+			films[i] = new_picture(width, height, 0);
+		for (size_t p = 0; p < n; p++) {
+			uint32_t from = films[0].pixels[p], to = 0;
+
+			for (int c = 0; c < 24; c += 8) {
+				int v = (int)(from >> c & 255) + (int)(chance() % VIDEO_NOISE) - VIDEO_NOISE / 2;
+
+				to |= (uint32_t)(v < 0 ? 0 : v > 255 ? 255 : v) << c;
+			}
+			films[i].pixels[p] = to;
+		}
+	}
+}
 
 static struct work_spot video_spot(unsigned int n)
 {
@@ -378,13 +402,15 @@ static struct work_spot video_spot(unsigned int n)
 static void video_prepare(void)
 {
 	prepare_desktop();
-	film = new_photo(VIDEO_WIDTH + VIDEO_PAN, VIDEO_HEIGHT + VIDEO_PAN, VIDEO_NOISE);
+	make_films(VIDEO_WIDTH + VIDEO_PAN, VIDEO_HEIGHT + VIDEO_PAN);
 }
 
 static void video_frame(const struct work_guest *guest, unsigned int n)
 {
+	const struct work_picture *film = &films[n % FILMS];
+
 	guest->copy(box(VIDEO_X, VIDEO_Y, VIDEO_WIDTH, VIDEO_HEIGHT),
-			at(&film, bounce(n, 5, VIDEO_PAN), bounce(n, 2, VIDEO_PAN)), film.width, n, video_spot(n));
+			at(film, bounce(n, 5, VIDEO_PAN), bounce(n, 2, VIDEO_PAN)), film->width, n, video_spot(n));
 }
 
 /* -- a desktop in use -- */
@@ -503,13 +529,15 @@ enum { SMALL_WIDTH = 640, SMALL_HEIGHT = 360 };
 static void both_prepare(void)
 {
 	scroll_prepare();
-	film = new_photo(SMALL_WIDTH + VIDEO_PAN, SMALL_HEIGHT + VIDEO_PAN, VIDEO_NOISE);
+	make_films(SMALL_WIDTH + VIDEO_PAN, SMALL_HEIGHT + VIDEO_PAN);
 }
 
 static void both_frame(const struct work_guest *guest, unsigned int n)
 {
+	const struct work_picture *film = &films[n % FILMS];
+
 	guest->copy(box(WORK_WIDTH - SMALL_WIDTH, 0, SMALL_WIDTH, SMALL_HEIGHT),
-			at(&film, bounce(n, 5, VIDEO_PAN), bounce(n, 2, VIDEO_PAN)), film.width, 0, no_mark);
+			at(film, bounce(n, 5, VIDEO_PAN), bounce(n, 2, VIDEO_PAN)), film->width, 0, no_mark);
 	scroll_frame(guest, n);
 }
 
