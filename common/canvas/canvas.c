@@ -96,6 +96,20 @@ static int32_t wrap(int64_t v, int32_t n)
 	return (int32_t)(r < 0 ? r + n : r);
 }
 
+/* One word, and what is there doubled until it fills all. */
+static void fill_words(uint8_t *into, uint32_t word, size_t bpp, size_t bytes)
+{
+	if (!bytes)
+		return;
+	memcpy(into, &word, bpp);
+	for (size_t done = bpp; done < bytes; ) {
+		size_t now = done < bytes - done ? done : bytes - done;
+
+		memcpy(into + done, into, now);
+		done += now;
+	}
+}
+
 void clove_brush_get(const struct clove_pen *pen, const struct clove_canvas_brush *brush,
 		const struct clove_words *pattern, int64_t left, int64_t top, int32_t x, int32_t y, int32_t n,
 		uint8_t *into)
@@ -107,8 +121,7 @@ void clove_brush_get(const struct clove_pen *pen, const struct clove_canvas_brus
 
 		if (pen->target->format == CLOVE_SURFACE_FMT_1_A)
 			color = color & 1 ? 255 : 0;
-		for (int32_t i = 0; i < n; i++)
-			memcpy(into + (size_t)i * bpp, &color, bpp);
+		fill_words(into, color, bpp, (size_t)n * bpp);
 		return;
 	}
 
