@@ -114,30 +114,57 @@ static void tell(const char *line)
 
 /* -- what is seen -- */
 
+/* The number that a spot shows, or -1. */
+static int look_at(const struct clove_pixels *pixels, const struct clove_rect *part, const struct work_spot *spot)
+{
+	int side = spot->cell * spot->cells;
+
+	if (part->left >= spot->x + side || part->right <= spot->x || part->top >= spot->y + side ||
+			part->bottom <= spot->y)
+		return -1;
+	return work_read_mark(clove_pixels_row(pixels, spot->y) + (size_t)spot->x * 4, pixels->stride, spot);
+}
+
+static void saw(unsigned int n, uint64_t now)
+{
+	if (n < 1 || n >= FRAMES_MOST || seen[n])
+		return;
+	seen[n] = now;
+	if (n > newest)
+		newest = n;
+}
+
+/* The number with these bits that is nearest: a flood's may be far behind the newest, or far before it. */
+static unsigned int number_of(const struct work_spot *spot, unsigned int bits)
+{
+	unsigned int half = (work_bits(spot, UINT32_MAX) + 1) / 2, from = newest > half ? newest - half : 0;
+
+	return from + work_bits(spot, bits - from);
+}
+
 static void on_drawn(void *opaque, uint32_t surface_id, const struct clove_rect *part)
 {
 	const struct player *player = opaque;
 	const struct clove_pixels *pixels = surface_id ? NULL : player_primary(&player->picture);
 	uint64_t now = clove_now_ns();
-	unsigned int from = newest > AHEAD ? newest - AHEAD : 1;
 
 	if (!pixels || pixels->width < WORK_WIDTH || pixels->height < WORK_HEIGHT)
 		return;
-	for (unsigned int n = from; n < newest + AHEAD && n < FRAMES_MOST; n++) {
-		struct work_spot spot;
-		int side;
+	for (unsigned int k = 0; k < work->period; k++) {
+		struct work_spot spot = work->spot(k);
+		int bits = look_at(pixels, part, &spot);
+		unsigned int n = number_of(&spot, (unsigned int)bits);
 
-		if (seen[n])
-			continue;
-		spot = work->spot(n);
-		side = spot.cell * WORK_MARK_CELLS;
-		if (part->left >= spot.x + side || part->right <= spot.x || part->top >= spot.y + side ||
-				part->bottom <= spot.y || !work_is_marked(clove_pixels_row(pixels, spot.y) +
-				(size_t)spot.x * 4, pixels->stride, n, spot.cell))
-			continue;
-		seen[n] = now;
-		if (n > newest)
-			newest = n;
+		if (bits >= 0 && n % work->period == k)
+			saw(n, now);
+	}
+	if (work->period)
+		return;
+	for (unsigned int n = newest > AHEAD ? newest - AHEAD : 1; n < newest + AHEAD && n < FRAMES_MOST; n++) {
+		struct work_spot spot = work->spot(n);
+
+		if (!seen[n] && look_at(pixels, part, &spot) == (int)work_bits(&spot, n))
+			saw(n, now);
 	}
 }
 
@@ -249,8 +276,11 @@ static void print_figures(uint64_t bytes)
 		else if (sscanf(line, "cpu %lf", &cpu) != 1)
 			(void)!sscanf(line, "held %lf %lf", &held, &left);
 	}
-	for (unsigned int i = 1; i <= frames; i++)
+	for (unsigned int i = 1; i <= frames; i++) {
+		if (seen[i] && seen[i] < pushed[i])
+			fail("a frame was seen before it was drawn");
 		delivered += seen[i] != 0;
+	}
 	print_latencies();
 	row("cpu_ms", cpu / 1e6 / delivered);
 	row("kb", (double)bytes / 1e3 / delivered);

@@ -493,7 +493,7 @@ static void guest_copy(struct work_box to, const uint32_t *from, int from_width,
 		memcpy(command->chunk.data + (size_t)y * row, from + (size_t)y * (size_t)from_width, row);
 	if (mark.cell)
 		work_mark((uint32_t *)(void *)(command->chunk.data) + (size_t)(mark.y - to.y) * (size_t)to.width +
-				(mark.x - to.x), (size_t)to.width, n, mark.cell);
+				(mark.x - to.x), (size_t)to.width, n, &mark);
 	command->chunk.data_size = (uint32_t)(row * (size_t)to.height);
 	image->descriptor.id = (uint64_t)++unique << 32 | 1;
 	image->descriptor.type = SPICE_IMAGE_TYPE_BITMAP;

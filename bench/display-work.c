@@ -28,38 +28,48 @@ static uint32_t dice(unsigned int n, unsigned int which)
 
 /* -- marks -- */
 
-static unsigned int code_of(unsigned int n)
+unsigned int work_bits(const struct work_spot *spot, unsigned int n)
 {
-	n &= 0xfff;
-	return n | ((n ^ n >> 4 ^ n >> 8 ^ 5) & 15) << 12;
+	return n & (spot->cells == 5 ? 0xfffff : 0xfff);
 }
 
-void work_mark(uint32_t *pixels, size_t row, unsigned int n, int cell)
+/* The number, four bits that check it, and a white cell where there is a 25th. */
+static unsigned int code_of(const struct work_spot *spot, unsigned int n)
 {
-	unsigned int code = code_of(n);
+	unsigned int bits = work_bits(spot, n), check = (bits ^ bits >> 4 ^ bits >> 8 ^ bits >> 12 ^ bits >> 16 ^ 5) & 15;
 
-	for (int y = 0; y < WORK_MARK_CELLS * cell; y++)
-		for (int x = 0; x < WORK_MARK_CELLS * cell; x++)
-			pixels[(size_t)y * row + (size_t)x] =
-					code >> (y / cell * WORK_MARK_CELLS + x / cell) & 1 ? 0xffffff : 0;
+	return spot->cells == 5 ? bits | check << 20 | 1 << 24 : bits | check << 12;
 }
 
-bool work_is_marked(const uint8_t *pixels, ptrdiff_t stride, unsigned int n, int cell)
+void work_mark(uint32_t *pixels, size_t row, unsigned int n, const struct work_spot *spot)
 {
-	unsigned int code = code_of(n);
+	unsigned int code = code_of(spot, n);
+	int cells = spot->cells, cell = spot->cell;
 
-	for (int i = 0; i < WORK_MARK_CELLS * WORK_MARK_CELLS; i++) {
-		int x = i % WORK_MARK_CELLS * cell + cell / 2, y = i / WORK_MARK_CELLS * cell + cell / 2, sum = 0;
+	for (int y = 0; y < cells * cell; y++)
+		for (int x = 0; x < cells * cell; x++)
+			pixels[(size_t)y * row + (size_t)x] = code >> (y / cell * cells + x / cell) & 1 ? 0xffffff : 0;
+}
+
+int work_read_mark(const uint8_t *pixels, ptrdiff_t stride, const struct work_spot *spot)
+{
+	unsigned int code = 0;
+	int cells = spot->cells, cell = spot->cell;
+
+	for (int i = 0; i < cells * cells; i++) {
+		int x = i % cells * cell + cell / 2, y = i / cells * cell + cell / 2, sum = 0;
 
 		for (int j = 0; j < 4; j++) {
 			const uint8_t *at = pixels + (y - j / 2) * stride + (ptrdiff_t)(x - j % 2) * 4;
 
 			sum += at[0] + 2 * at[1] + at[2];
 		}
-		if (code >> i & 1 ? sum < 4 * 4 * 168 : sum > 4 * 4 * 88)
-			return false;
+		if (sum >= 4 * 4 * 168)
+			code |= 1u << i;
+		else if (sum > 4 * 4 * 88)
+			return -1;
 	}
-	return true;
+	return code_of(spot, code) == code ? (int)work_bits(spot, code) : -1;
 }
 
 /* -- pictures -- */
@@ -220,7 +230,7 @@ static void begin_desktop(const struct work_guest *guest)
 
 static struct work_spot typing_spot(unsigned int n)
 {
-	return (struct work_spot){ 160 + (int)(n % 100) * 16, 120 + (int)(n / 100 % 50) * 16, 4 };
+	return (struct work_spot){ 160 + (int)(n % 100) * 16, 120 + (int)(n / 100 % 50) * 16, 4, 4 };
 }
 
 static void typing_begin(const struct work_guest *guest)
@@ -246,7 +256,7 @@ static struct work_picture text;
 static struct work_spot scroll_spot(unsigned int n)
 {
 	(void)n;
-	return (struct work_spot){ TEXT_X, TEXT_Y + TEXT_HEIGHT - LINE, 4 };
+	return (struct work_spot){ TEXT_X, TEXT_Y + TEXT_HEIGHT - LINE, 4, 4 };
 }
 
 /* Each line begins with the number of the frame that it comes with. */
@@ -257,7 +267,8 @@ static void scroll_prepare(void)
 	for (int y = TEXT_HEIGHT % LINE; y + LINE <= text.height; y += LINE)
 		write_line(&text, 24, y, TEXT_WIDTH - 24);
 	for (int n = 1; n <= TEXT_FRAMES; n++)
-		work_mark(at(&text, 0, TEXT_HEIGHT + (n - 1) * LINE), TEXT_WIDTH, (unsigned int)n, 4);
+		work_mark(at(&text, 0, TEXT_HEIGHT + (n - 1) * LINE), TEXT_WIDTH, (unsigned int)n,
+				&(struct work_spot){ .cell = 4, .cells = 4 });
 }
 
 static void scroll_begin(const struct work_guest *guest)
@@ -298,14 +309,14 @@ static int bounce(unsigned int n, int step, int range)
 
 static struct work_spot drag_place(unsigned int n)
 {
-	return (struct work_spot){ 100 + bounce(n, 9, 1080), 60 + bounce(n, 4, 560), 0 };
+	return (struct work_spot){ 100 + bounce(n, 9, 1080), 60 + bounce(n, 4, 560), 0, 0 };
 }
 
 static struct work_spot drag_spot(unsigned int n)
 {
 	struct work_spot place = drag_place(n);
 
-	return (struct work_spot){ place.x + 560, place.y + 2, 8 };
+	return (struct work_spot){ place.x + 560, place.y + 2, 8, 4 };
 }
 
 static void drag_prepare(void)
@@ -348,7 +359,7 @@ static struct work_picture photos[PHOTOS];
 static struct work_spot photo_spot(unsigned int n)
 {
 	(void)n;
-	return (struct work_spot){ WORK_WIDTH - 200, WORK_HEIGHT - 80, 8 };
+	return (struct work_spot){ WORK_WIDTH - 200, WORK_HEIGHT - 80, 8, 5 };
 }
 
 static void photo_prepare(void)
@@ -396,7 +407,7 @@ static void make_films(int width, int height)
 static struct work_spot video_spot(unsigned int n)
 {
 	(void)n;
-	return (struct work_spot){ VIDEO_X + 160, VIDEO_Y + 96, 16 };
+	return (struct work_spot){ VIDEO_X + 160, VIDEO_Y + 96, 16, 4 };
 }
 
 static void video_prepare(void)
@@ -436,12 +447,12 @@ static struct work_spot mixed_spot(unsigned int n)
 	int a = (int)(dice(n, 1) % 400), b = (int)(dice(n, 2) % 300);
 
 	switch (mixed_kind(n)) {
-	case MIX_TYPE: return (struct work_spot){ 80 + (int)(n % 50) * 16, 80 + (int)(n / 50 % 20) * 16, 4 };
-	case MIX_SCROLL: return (struct work_spot){ PANEL_X, PANEL_Y + PANEL_HEIGHT - LINE, 4 };
-	case MIX_MENU: return (struct work_spot){ 60 + a, 450 + b / 2, 4 };
-	case MIX_BUTTON: return (struct work_spot){ 1120 + a, 640 + b / 3, 4 };
-	case MIX_THUMBNAIL: return (struct work_spot){ 1100 + a, 700 + b / 4, 8 };
-	default: return (struct work_spot){ 200 + a, 420 + b / 2, 4 };
+	case MIX_TYPE: return (struct work_spot){ 80 + (int)(n % 50) * 16, 80 + (int)(n / 50 % 20) * 16, 4, 4 };
+	case MIX_SCROLL: return (struct work_spot){ PANEL_X, PANEL_Y + PANEL_HEIGHT - LINE, 4, 4 };
+	case MIX_MENU: return (struct work_spot){ 60 + a, 450 + b / 2, 4, 4 };
+	case MIX_BUTTON: return (struct work_spot){ 1120 + a, 640 + b / 3, 4, 4 };
+	case MIX_THUMBNAIL: return (struct work_spot){ 1100 + a, 700 + b / 4, 8, 4 };
+	default: return (struct work_spot){ 200 + a, 420 + b / 2, 4, 4 };
 	}
 }
 
@@ -499,7 +510,7 @@ enum { TILE_WIDTH = 240, TILE_HEIGHT = 135, TILE_ROWS = 8, TILES = 8 };
 /* The last of a frame's tiles, which fill a row. */
 static struct work_spot tile_spot(unsigned int n)
 {
-	return (struct work_spot){ (TILES - 1) * TILE_WIDTH, (int)(n * 3 % TILE_ROWS) * TILE_HEIGHT, 8 };
+	return (struct work_spot){ (TILES - 1) * TILE_WIDTH, (int)(n * 3 % TILE_ROWS) * TILE_HEIGHT, 8, 5 };
 }
 
 static void tile_prepare(void)
@@ -542,16 +553,16 @@ static void both_frame(const struct work_guest *guest, unsigned int n)
 }
 
 static const struct work works[] = {
-	{ "typing", 30, 6, prepare_desktop, typing_begin, typing_frame, typing_spot },
-	{ "scroll", 30, 8, scroll_prepare, scroll_begin, scroll_frame, scroll_spot },
-	{ "copy-bits", 30, 6, scroll_prepare, scroll_begin, copy_bits_frame, scroll_spot },
-	{ "drag", 30, 8, drag_prepare, drag_begin, drag_frame, drag_spot },
-	{ "photos", 2, 8, photo_prepare, begin_desktop, photo_frame, photo_spot },
-	{ "video", 30, 15, video_prepare, begin_desktop, video_frame, video_spot },
-	{ "mixed", 30, 10, mixed_prepare, mixed_begin, mixed_frame, mixed_spot },
-	{ "tiles", 0, 6, tile_prepare, begin_desktop, tile_frame, tile_spot },
-	{ "screens", 0, 6, photo_prepare, begin_desktop, photo_frame, photo_spot },
-	{ "scroll-video", 30, 8, both_prepare, scroll_begin, both_frame, scroll_spot },
+	{ "typing", 30, 6, prepare_desktop, typing_begin, typing_frame, typing_spot, 0 },
+	{ "scroll", 30, 8, scroll_prepare, scroll_begin, scroll_frame, scroll_spot, 1 },
+	{ "copy-bits", 30, 6, scroll_prepare, scroll_begin, copy_bits_frame, scroll_spot, 1 },
+	{ "drag", 30, 8, drag_prepare, drag_begin, drag_frame, drag_spot, 0 },
+	{ "photos", 2, 8, photo_prepare, begin_desktop, photo_frame, photo_spot, 1 },
+	{ "video", 30, 15, video_prepare, begin_desktop, video_frame, video_spot, 1 },
+	{ "mixed", 30, 10, mixed_prepare, mixed_begin, mixed_frame, mixed_spot, 0 },
+	{ "tiles", 0, 6, tile_prepare, begin_desktop, tile_frame, tile_spot, TILE_ROWS },
+	{ "screens", 0, 6, photo_prepare, begin_desktop, photo_frame, photo_spot, 1 },
+	{ "scroll-video", 30, 8, both_prepare, scroll_begin, both_frame, scroll_spot, 1 },
 };
 
 const struct work *work_at(unsigned int i)
