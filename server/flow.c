@@ -8,7 +8,7 @@ enum {
 	PING_BYTES = 16 << 10,        /* fewer sent since the last PING need none */
 	PING_BYTES_MOST = 128 << 10,
 	SAMPLE_BYTES = 32 << 10,      /* of fewer no rate is told: that is the guest's pause, not the line's */
-	WAITING_US = 60000,           /* what may be on its way beyond the round trip */
+	WAITING_US = 25000,           /* what may be on its way beyond the round trip */
 	TRIP_MOST_US = 400000,        /* the first may have waited behind the whole picture */
 	SPAN_US = 1000000,
 };
