@@ -53,6 +53,18 @@ trap 'rm -rf "$logs"' EXIT
 for p in qemu-system-x86_64 socat Xvfb openbox xdotool xwd convert spicy-screenshot remote-viewer; do
 	command -v $p >/dev/null || { echo "no $p here: install what scripts/packages lists"; exit 1; }
 done
+# What takes minutes to make, once, is made before a test's time begins.
+prepare() {
+	local top initrd
+
+	grep -qE "$only" <<<"$(grep '^desktop' <<<"$tests")" || return 0
+	top=$(cd "$here/../.." && pwd)
+	# shellcheck disable=SC1091
+	. "$top/scripts/lib.sh"
+	. "$top/scripts/guest/desk.sh"
+	initrd=$(guest_initrd) && guest_desktop "$initrd"
+}
+(prepare) >/dev/null || echo "# no desktop guest: its tests are skipped"
 number=0
 run_one() { # TEST ARGUMENT...
 	local log=$logs/$number status
