@@ -163,6 +163,6 @@ viewer_shot() { # PID FILE.png OUT.ppm: a fresh --screenshot of a running clove-
 
 	rm -f "$2"
 	kill -USR1 "$1" || return 1
-	for n in {1..60}; do [ -s "$2" ] && break; sleep 0.05; done
+	for n in {1..200}; do [ -s "$2" ] && break; sleep 0.05; done
 	to_ppm "$2" "$3" 2>/dev/null
 }

@@ -17,7 +17,7 @@ look() { viewer_shot $viewer "$t/viewer.png" "$1"; }
 check "the guest is shown" agree g same look
 figure() { grep -o "\"$1\":[0-9]*" "$t/stats" | tail -n "${2:-1}" | cut -d: -f2; }
 
-guest sh "$t/g" 'fbpat -v -n 400 >/dev/null 2>&1 &' >/dev/null
+guest sh "$t/g" 'fbpat -v -n 2000 >/dev/null 2>&1 &' >/dev/null
 until_video() {
 	local n
 
@@ -32,11 +32,19 @@ check "a film comes as video" until_video
 during() { [ "$(figure streams | sort -n | tail -n 1)" -gt 0 ] || figure streams; }
 check "a stream is there meanwhile" during
 coloured() { # the strip is no longer black
-	look "$t/film.ppm" && [ "$(convert "$t/film.ppm" -gravity center -crop 800x60+0+0 +repage -scale 1x1! \
-			-format '%[fx:mean>0.1]' info:)" = 1 ]
+	local n mean="no screenshot"
+
+	for n in {1..10}; do
+		look "$t/film.ppm" || { sleep 0.5; continue; }
+		mean=$(convert "$t/film.ppm" -gravity center -crop 800x60+0+0 +repage -scale 1x1! -format '%[fx:mean]' info:)
+		! awk -v mean="$mean" 'BEGIN { exit !(mean > 0.1) }' || return 0
+		sleep 0.5
+	done
+	echo "mean brightness: $mean; $(tail -n 1 "$t/viewer.log")"
+	return 1
 }
 check "the picture has it" coloured
-guest sh "$t/g" 'while pidof fbpat >/dev/null; do sleep 0.2; done' >/dev/null
+guest sh "$t/g" 'kill $(pidof fbpat); while pidof fbpat >/dev/null; do sleep 0.2; done' >/dev/null
 guest sh "$t/g" 'fbpat -k mix' >/dev/null
 sleep 2
 check "when it has ended every pixel is the guest's" agree g same look
