@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* clove-ehci.h - an EHCI 1.0 (USB 2.0) host controller for any virtual machine monitor.
+ *
+ * The controller is a PCI function: the VMM routes its configuration space and the 4 KiB of BAR 0 here, gives it
+ * the guest's memory, a clock and an interrupt, and plugs devices in. It has no thread and no socket. All calls
+ * on a controller come from one thread at a time (or under one lock of the VMM's), never from inside a callback
+ * except where said.
+ *
+ * Low- and full-speed devices are put behind a built-in USB 2.0 hub with a transaction translator.
+ */
+#ifndef CLOVE_EHCI_H
+#define CLOVE_EHCI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct clove_ehci;
+struct clove_usb_device;          /* a USB device, not yet or no longer plugged in */
+
+struct clove_ehci_vmm {
+	/* Guest memory, physical addresses. False: no RAM there, or no bus mastering; nothing was moved. Never
+	 * the BAR of a device. */
+	bool (*dma_read)(void *opaque, uint64_t address, void *data, size_t len);
+	bool (*dma_write)(void *opaque, uint64_t address, const void *data, size_t len);
+	/* The interrupt's level changed (INTx: the line; MSI, when the guest enabled it: a message at each rise). */
+	void (*set_irq)(void *opaque, bool level);
+	/* Monotonic nanoseconds. */
+	uint64_t (*now)(void *opaque);
+	/* Call clove_ehci_run() at that time of `now`; replaces the last wish; UINT64_MAX: no more. */
+	void (*wake_at)(void *opaque, uint64_t ns);
+	/* PME#: a sleeping machine is to wake up. May be NULL. */
+	void (*power_event)(void *opaque);
+	/* A line for the VMM's log. May be NULL. */
+	void (*log)(void *opaque, const char *line);
+};
+
+enum { CLOVE_EHCI_ROOT_PORTS = 6, CLOVE_EHCI_HUB_PORTS = 7, CLOVE_EHCI_BAR_SIZE = 4096 };
+
+/* NULL without memory. The structure of callbacks is borrowed for the controller's life. */
+struct clove_ehci *clove_ehci_new(const struct clove_ehci_vmm *vmm, void *opaque);
+void clove_ehci_free(struct clove_ehci *ehci);
+
+/* Time has come, or a device has something: runs what is due. Cheap when nothing is. */
+void clove_ehci_run(struct clove_ehci *ehci);
+
+/* Accesses of the guest: size 1, 2 or 4, inside the region (others read as ones and write nothing). Never block. */
+uint32_t clove_ehci_bar_read(struct clove_ehci *ehci, uint32_t offset, unsigned int size);
+void clove_ehci_bar_write(struct clove_ehci *ehci, uint32_t offset, uint32_t value, unsigned int size);
+uint32_t clove_ehci_config_read(struct clove_ehci *ehci, uint32_t offset, unsigned int size);
+void clove_ehci_config_write(struct clove_ehci *ehci, uint32_t offset, uint32_t value, unsigned int size);
+/* PCI reset: the power-on state; devices stay plugged in. */
+void clove_ehci_reset(struct clove_ehci *ehci);
+/* The guest's memory is going away or changed: transfers in flight are called back; schedules start again. */
+void clove_ehci_memory_changed(struct clove_ehci *ehci);
+
+/* Takes the device, on failure too: to a root port if it is high-speed, to the hub otherwise. The port's number
+ * (1.. root; 101.. hub), or 0: all ports are taken, or a speed that EHCI has not. */
+int clove_ehci_plug(struct clove_ehci *ehci, struct clove_usb_device *take_device);
+/* Unplugs and frees what is there. False: nothing is. */
+bool clove_ehci_unplug(struct clove_ehci *ehci, int port);
+/* What is plugged in at a port, for people; NULL: nothing. */
+const char *clove_ehci_port_name(const struct clove_ehci *ehci, int port);
+
+/* For live migration, of the controller; its devices are plugged in at the target by the VMM. size is the room,
+ * in and out; false: too small (*size says how much is needed), or on load: damaged, or of another version. */
+bool clove_ehci_save(const struct clove_ehci *ehci, void *data, size_t *size);
+bool clove_ehci_load(struct clove_ehci *ehci, const void *data, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
