@@ -136,6 +136,19 @@ guest_desktop() { # INITRD
 	echo "$name"
 }
 
+# A recent QEMU, unpacked once; its program's path. It needs no root and changes nothing installed.
+guest_qemu11() {
+	mkdir -p "$cache"
+	(
+		flock 8
+		[ ! -x "$cache/qemu11/bin/qemu-system-x86_64" ] || exit 0
+		# half a QEMU would be taken for a whole one the next time
+		rm -rf "$cache/qemu11" "$cache/qemu11.part"
+		"$top/scripts/guest/qemu11.sh" "$cache/qemu11.part" >&2 && mv "$cache/qemu11.part" "$cache/qemu11"
+	) 8>"$cache/qemu11.lock" || return 1
+	echo "$cache/qemu11/bin/qemu-system-x86_64"
+}
+
 # The file that a running guest's QEMU has mapped as its SPICE server library.
 guest_library() { # DIR
 	local p
