@@ -31,15 +31,25 @@ struct clove_capture_events {
 	/* Also for all that are there, soon after new. `device` is borrowed for the call. */
 	void (*plugged)(void *owner, const struct clove_local_device *device);
 	void (*unplugged)(void *owner, uint64_t id);
+	/* Its driver, in_use or is_accessible are not what they were (clove_capture_look). May be NULL. */
+	void (*changed)(void *owner, const struct clove_local_device *device);
 };
 
 /* NULL with *error set (a sentence; free it): no USB here, or no memory. */
 struct clove_capture *clove_capture_new(struct clove_loop *loop, const struct clove_capture_events *events,
 		void *owner, char **error);
-void clove_capture_free(struct clove_capture *capture); /* what was opened is gone; takes NULL */
+/* What was opened is gone, what was being opened is answered as gone; then it waits until the kernel's drivers
+ * have what they had before. Not from inside a callback. Takes NULL. */
+void clove_capture_free(struct clove_capture *capture);
 
-/* Opens and claims; `opened` is called once: with a device that the callee then owns, or with NULL and a
- * sentence that says why and what to do. `fd` is an opened device node (taken, on failure too), or -1. */
+/* Looks again at who uses the devices, as mounting and permissions change without a plug: `changed` follows. */
+void clove_capture_look(struct clove_capture *capture);
+
+/* Opens and claims; `opened` is called once, later: with a device that the callee then owns, or with NULL and
+ * some words that say why and what to do, to stand behind "Could not redirect X: ". CLOVE_ERR_AUTH: no
+ * permission (permission.h asks for it); _REFUSED: mounted, or used as swap; _STATE: another program has it, or
+ * it is open here already; _CLOSED: unplugged; _IO: it did not answer.
+ * `fd` is an opened device node (taken, on failure too), or -1. */
 typedef void (*clove_capture_opened_fn)(void *opaque, struct clove_usb_device *take_device, enum clove_err err,
 		const char *why);
 void clove_capture_open(struct clove_capture *capture, uint64_t id, int take_fd, clove_capture_opened_fn opened,
