@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lz4.c - two bytes of header and linked LZ4 blocks, each with its size in front. */
+/* lz4.c - two bytes of header and linked LZ4 blocks, each with its size in front; or one block alone. */
 #include "common/codec/lz4.h"
 
 #include <limits.h>
@@ -134,4 +134,24 @@ enum clove_err clove_lz4_encode(uint8_t *dst, size_t capacity, const struct clov
 	clove_put_be32(dst + LZ4_IMAGE_HEADER, (uint32_t)n);
 	*size = LZ4_IMAGE_HEADER + LZ4_BLOCK_HEADER + (size_t)n;
 	return CLOVE_OK;
+}
+
+enum clove_err clove_lz4_pack(uint8_t *dst, size_t capacity, struct clove_bytes src, size_t *size)
+{
+	int n = 0;
+
+	if (src.len <= LZ4_MAX_INPUT_SIZE)
+		n = LZ4_compress_default((const char *)src.data, (char *)dst, (int)src.len,
+				capacity < INT_MAX ? (int)capacity : INT_MAX);
+	*size = n > 0 ? (size_t)n : 0;
+	return n > 0 ? CLOVE_OK : CLOVE_ERR_LIMIT;
+}
+
+enum clove_err clove_lz4_unpack(struct clove_bytes in, uint8_t *dst, size_t size)
+{
+	int n = -1;
+
+	if (in.len <= INT_MAX && size <= INT_MAX)
+		n = LZ4_decompress_safe((const char *)in.data, (char *)dst, (int)in.len, (int)size);
+	return n >= 0 && (size_t)n == size ? CLOVE_OK : CLOVE_ERR_VALUE;
 }
