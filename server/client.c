@@ -9,6 +9,7 @@
 #include "server/inputs-channel.h"
 #include "server/main-channel.h"
 #include "server/server.h"
+#include "server/vmc-channel.h"
 
 struct clove_client *clove_client_find(struct SpiceServer *server, uint32_t id)
 {
@@ -69,6 +70,7 @@ void clove_client_drop(struct clove_client *client)
 		client->inputs = NULL;
 		clove_server_event(server, SPICE_CHANNEL_EVENT_DISCONNECTED, conn);
 	}
+	clove_vmc_drop_all(client);
 	client->main_conn = clove_main_free(client->main);
 	client->main = NULL;
 	if (!client->n_remote) {
@@ -89,6 +91,7 @@ void clove_client_new(struct SpiceServer *server, struct clove_connection *conn)
 		return;
 	}
 	client->server = server;
+	clove_list_init(&client->vmcs);
 	client->id = new_id(server);
 	client->glz = clove_glz_encoder_new(0);
 	conn->info.connection_id = client->id;
@@ -157,6 +160,10 @@ void clove_client_link(struct clove_client *client, struct clove_connection *con
 	case CLOVE_CHANNEL_DISPLAY:
 	case CLOVE_CHANNEL_CURSOR:
 		worker = worker_of(server, conn->info.channel_id);
+		break;
+	case CLOVE_CHANNEL_USBREDIR:
+		if (clove_vmc_link(client, conn))
+			return;
 		break;
 	}
 	if (!worker || *remote_word(client, &conn->info) & remote_bit(&conn->info)) {

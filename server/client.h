@@ -17,6 +17,7 @@ struct clove_client {
 	struct clove_glz_encoder *glz;    /* what its displays have sent; NULL: no memory for it */
 	struct clove_main *main;
 	struct clove_inputs *inputs;      /* NULL: none linked */
+	struct clove_list vmcs;           /* vmc-channel.c's */
 	unsigned int n_remote;            /* connections that workers have */
 	uint32_t remote[2][256 / 32];     /* which: displays, cursors, by id */
 	bool is_leaving;                  /* waits for the workers' */

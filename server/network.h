@@ -21,7 +21,7 @@ enum {
 
 enum {
 	CLOVE_CLIENTS_MAX = 8,
-	CLOVE_OFFERS_MAX = 64,      /* channels of one server */
+	CLOVE_OFFERS_MAX = 160,     /* channels of one server */
 	CLOVE_LINKS_MAX = 64,       /* before authentication, in all; beyond that they wait unaccepted */
 	CLOVE_LINKS_PER_ADDRESS = 32,
 	CLOVE_LINK_DEADLINE_MS = 10000,

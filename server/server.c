@@ -216,6 +216,7 @@ CLOVE_EXPORT SpiceServer *spice_server_new(void)
 	clove_list_init(&server->clients);
 	clove_list_init(&server->heads);
 	clove_list_init(&server->char_devices);
+	clove_list_init(&server->vmc_offers);
 	clove_list_init(&server->audio);
 	return server;
 }

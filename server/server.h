@@ -80,7 +80,9 @@ struct SpiceServer {
 	int leds;                        /* CLOVE_MODIFIER_*, as the guest last had them */
 	struct clove_list heads;         /* struct clove_head.link, the oldest first */
 	unsigned int n_heads;
-	struct clove_list char_devices;  /* char-device.c's */
+	struct clove_list char_devices;  /* char-api.c's */
+	struct clove_list vmc_offers;    /* vmc-channel.c's */
+	struct clove_usb_bridge *usb_bridge; /* NULL: none */
 	struct clove_list audio;         /* audio.c's */
 	struct clove_migration *migrate; /* migrate.c's */
 	char *video_codecs;              /* as the VMM wrote them */
