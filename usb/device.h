@@ -148,6 +148,9 @@ struct clove_usb_device {
 	struct clove_usb_shape shape;     /* of now; read freely */
 	char name[64];                    /* UTF-8, for people: "Clove USB stick (disk.img)" */
 	bool wants_frames;
+	/* The driver's side's: the port, or one above, is suspended (USB 2.0, 7.1.7.6). No transfers come; what
+	 * happens now is a reason for events->wake if DEVICE_REMOTE_WAKEUP is set, and is told after the resume. */
+	bool is_suspended;
 	const struct clove_usb_events *events; /* NULL: nobody listens */
 	void *owner;
 };
