@@ -11,6 +11,7 @@
 #include "server/core-loop.h"
 #include "server/inputs-channel.h"
 #include "server/main-channel.h"
+#include "server/usb-bridge.h"
 
 enum { IMAGE_COMPRESSION_AUTO_GLZ = 2, WAN_AUTO = 1, STREAM_FILTER = 3 };
 
@@ -226,6 +227,7 @@ CLOVE_EXPORT int spice_server_init(SpiceServer *server, SpiceCoreInterface *core
 	static const struct clove_offer inputs = {
 		.type = CLOVE_CHANNEL_INPUTS, .caps = { { 1 << CLOVE_INPUTS_CAP_KEY_SCANCODE } },
 	};
+	const char *bridge = getenv("CLOVE_USB_SOCKET");
 
 	if (server->core) {
 		clove_log(ERROR, "server", "initialized twice; the second time is ignored");
@@ -246,6 +248,9 @@ CLOVE_EXPORT int spice_server_init(SpiceServer *server, SpiceCoreInterface *core
 	}
 	if (clove_server_offer(server, &inputs) < 0 || !clove_server_listen(server))
 		return -1;
+	/* Without it there is a screen all the same, and the log says what is wrong. */
+	if (bridge && *bridge)
+		server->usb_bridge = clove_usb_bridge_new(server, bridge);
 	return 0;
 }
 
@@ -269,6 +274,7 @@ CLOVE_EXPORT void spice_server_destroy(SpiceServer *server)
 	server->network = NULL;
 	server->options.exits_on_disconnect = false;
 	clove_server_drop_clients(server);
+	clove_usb_bridge_free(server->usb_bridge);
 	clove_server_detach_all(server);
 	/* what the threads said last: connections, whose events are due */
 	if (server->mail) {

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Knows what libspice-server.so.1 exports: every function of the reference list with its version,
-# and nothing else, each in docs/abi.md; its name, and that it is bound and sealed when it is loaded.
+# those of our own, and nothing else, each in docs/abi.md; its name, and that it is bound and sealed when it is loaded.
 #
 #   symbols.sh [LIBRARY]    (default: the one that was just built)
 set -eu
 export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 lib=${1:-.libs/libspice-server.so.1}
-list=$here/golden/abi/exports.txt
+list=$here/golden/abi/exports.txt own=$here/golden/abi/extensions.txt
 failed=0
 
 [ -e "$lib" ] || { echo "symbols: there is no $lib"; exit 1; }
@@ -21,7 +21,7 @@ check() { # WHAT COMMAND...
 # name@@version of what others can bind to; the nodes themselves are absolute
 exported=$(readelf -W --dyn-syms "$lib" |
 	awk '$1 ~ /^[0-9]+:$/ && $5 != "LOCAL" && $7 != "UND" && $7 != "ABS" { print $8 }' | sort)
-check "exports differ from the list (< missing, > too many)" diff <(sort "$list") - <<<"$exported"
+check "exports differ from the list (< missing, > too many)" diff <(sort "$list" "$own") - <<<"$exported"
 
 # the chain of nodes: each names the one before it as its parent
 nodes=$(sed 's/.*@@//' "$list" | sort -uV)
@@ -34,9 +34,9 @@ chain=$(readelf -W -V "$lib" | awk '
 wanted=$(paste -d ' ' <(echo "$nodes") <(echo -; sed '$d' <<<"$nodes"))
 check "the chain of versions differs" diff <(echo "$wanted") - <<<"$chain"
 
-documented=$(grep '^| `' "$here/../docs/abi.md" | grep -o '`spice_[a-z0-9_]*`' | tr -d '`' | sort)
+documented=$(grep '^| `' "$here/../docs/abi.md" | grep -oE '`(spice|clove)_[a-z0-9_]*`' | tr -d '`' | sort)
 check "docs/abi.md differs from the list (< missing, > too many)" \
-	diff <(sed 's/@@.*//' "$list" | sort) - <<<"$documented"
+	diff <(sed 's/@@.*//' "$list" "$own" | sort) - <<<"$documented"
 
 dynamic=$(readelf -W -d "$lib")
 check "SONAME is not libspice-server.so.1" grep -q 'SONAME.*\[libspice-server.so.1\]' <<<"$dynamic"
