@@ -24,6 +24,7 @@
 #undef REST
 #undef SIZED
 #undef FIXED
+#undef FIXED_INTS
 #undef WHEN
 #undef WHEN_CAP
 #undef SECRET

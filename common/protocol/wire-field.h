@@ -25,6 +25,7 @@ enum clove_wire_kind {
 	CLOVE_WIRE_UP_TO,     /* counted, but cut at the end: the count is not to be trusted */
 	CLOVE_WIRE_REST,
 	CLOVE_WIRE_FIXED,
+	CLOVE_WIRE_FIXED_INTS, /* `value` of them, always */
 	/* These three say something of the next field. */
 	CLOVE_WIRE_WHEN,
 	CLOVE_WIRE_WHEN_CAP,

@@ -28,6 +28,7 @@
 #define REST(n)
 #define SIZED(n, fn)
 #define FIXED(n, size)
+#define FIXED_INTS(t, n, count)
 #define WHEN(tag, m, v)
 #define WHEN_CAP(bit)
 #define SECRET

@@ -44,6 +44,7 @@
 #define REST(n)               { CLOVE_WIRE_REST, AT(n) },
 #define SIZED(n, fn)          { CLOVE_WIRE_BYTES, AT(n), .size = fn },
 #define FIXED(n, bytes)       { CLOVE_WIRE_FIXED, AT(n) },
+#define FIXED_INTS(t, n, count) { CLOVE_WIRE_FIXED_INTS, AT_INTS(t, n), .value = (count) },
 #define WHEN(tag, m, v)       { CLOVE_WIRE_WHEN, AUX(tag), .mask = (m), .value = (v) },
 #define WHEN_CAP(bit)         { CLOVE_WIRE_WHEN_CAP, .value = (bit) },
 #define SECRET                { CLOVE_WIRE_SECRET },

@@ -27,6 +27,7 @@
 #define REST(n)               struct clove_bytes n;
 #define SIZED(n, fn)          struct clove_bytes n;
 #define FIXED(n, size)        uint8_t n[size];
+#define FIXED_INTS(t, n, count) t n[count];
 #define WHEN(tag, m, v)
 #define WHEN_CAP(bit)
 #define SECRET

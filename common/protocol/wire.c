@@ -185,6 +185,9 @@ static uint64_t least(const struct clove_layout *layout)
 		case CLOVE_WIRE_FIXED:
 			sum += is_sure ? f->width : 0;
 			break;
+		case CLOVE_WIRE_FIXED_INTS:
+			sum += is_sure ? f->width * f->value : 0;
+			break;
 		case CLOVE_WIRE_IN:
 			sum += is_sure ? least(f->of()) : 0;
 			break;
@@ -364,6 +367,13 @@ static enum clove_err parse_field(struct reader *r, const struct clove_field *f,
 			return CLOVE_ERR_SHORT;
 		memcpy(at, p, f->width);
 		return CLOVE_OK;
+	case CLOVE_WIRE_FIXED_INTS:
+		p = take(r, f->width * f->value);
+		if (!p)
+			return CLOVE_ERR_SHORT;
+		for (size_t i = 0; i < f->value; i++)
+			set_int((char *)at + i * f->width, f->width, get_wire_int(p + i * f->width, f->width));
+		return CLOVE_OK;
 	case CLOVE_WIRE_IN:
 		return parse_struct(r, f->of(), at, self, depth);
 	case CLOVE_WIRE_BYTES:
@@ -433,6 +443,34 @@ enum clove_err clove_wire_parse(const struct clove_layout *layout, struct clove_
 	size_t used;
 
 	return clove_wire_parse_prefix(layout, in, caps, arena, message, &used);
+}
+
+size_t clove_wire_size(const struct clove_layout *layout, const struct clove_caps *caps)
+{
+	size_t sum = 0;
+	bool is_there = true;
+
+	for (const struct clove_field *f = layout->fields; f->kind != CLOVE_WIRE_END; f++) {
+		switch (f->kind) {
+		case CLOVE_WIRE_WHEN_CAP:
+			is_there = is_there && clove_caps_has(caps, (unsigned int)f->value);
+			continue;
+		case CLOVE_WIRE_WHEN:
+		case CLOVE_WIRE_SECRET:
+			continue;
+		case CLOVE_WIRE_INT:
+		case CLOVE_WIRE_FIXED:
+			sum += is_there ? f->width : 0;
+			break;
+		case CLOVE_WIRE_FIXED_INTS:
+			sum += is_there ? f->width * (size_t)f->value : 0;
+			break;
+		default:
+			break;
+		}
+		is_there = true;
+	}
+	return sum;
 }
 
 /* -- write -- */
@@ -543,6 +581,8 @@ static enum clove_err write_field(struct writer *w, const struct clove_field *f,
 		return write_int(w, f->width, get_int(at, f->width));
 	case CLOVE_WIRE_FIXED:
 		return clove_buf_append(w->out, at, f->width);
+	case CLOVE_WIRE_FIXED_INTS:
+		return write_ints(w, f->width, at, f->value);
 	case CLOVE_WIRE_IN:
 		return write_struct(w, f->of(), at, self, depth);
 	case CLOVE_WIRE_BYTES:
@@ -735,6 +775,9 @@ static void print_field(struct printer *p, const struct clove_field *f, const vo
 		break;
 	case CLOVE_WIRE_FIXED:
 		print_bytes(p, CLOVE_BYTES(at, f->width));
+		break;
+	case CLOVE_WIRE_FIXED_INTS:
+		print_list(p, f, at, f->value);
 		break;
 	case CLOVE_WIRE_IN:
 		print_nested(p, f->of(), at);
@@ -934,6 +977,10 @@ static enum clove_err seed_field(struct seeder *s, const struct clove_layout *la
 		if (err == CLOVE_OK)
 			memcpy(at, b.data, f->width);
 		return err;
+	case CLOVE_WIRE_FIXED_INTS:
+		for (size_t i = 0; i < f->value; i++)
+			set_int((char *)at + i * f->width, f->width, draw_int(s));
+		return CLOVE_OK;
 	case CLOVE_WIRE_IN:
 		return seed_struct(s, f->of(), at, self);
 	case CLOVE_WIRE_REST:

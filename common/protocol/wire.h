@@ -44,6 +44,10 @@ CLOVE_CHECKED enum clove_err clove_wire_parse_prefix(const struct clove_layout *
 CLOVE_CHECKED enum clove_err clove_wire_write(const struct clove_layout *layout,
 		const void *message, const struct clove_caps *caps, struct clove_buf *out);
 
+/* The bytes of a layout that has only integers and FIXED fields, with these capabilities; what is of
+ * no fixed length (lists, pointers, bytes, nested structs) counts as none. */
+size_t clove_wire_size(const struct clove_layout *layout, const struct clove_caps *caps);
+
 /* Appends readable text, one field after the other: "code=30". Fields that are secret show as
  * "***" unless `secrets`. Long raw bytes are cut and counted. */
 CLOVE_CHECKED enum clove_err clove_wire_print(const struct clove_layout *layout,

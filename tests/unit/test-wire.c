@@ -431,7 +431,8 @@ START_TEST(test_print_masks_secrets)
 	const struct clove_main_agent_data agent = { CLOVE_BYTES("secret", 6) };
 	const struct clove_link_ticket ticket = { { 'k' } };
 	const struct clove_t_words words = { .n = 1, .odd = 1, .capable = 2, .hidden = 3,
-			.hidden_pair = { 4, 5 }, .inside = &(struct clove_t_small){ 6, 7 } };
+			.hidden_pair = { 4, 5 }, .inside = &(struct clove_t_small){ 6, 7 },
+			.pair = { 8, 9 }, .triple = { 1, 2, 3 } };
 	const struct clove_smartcard_data card = { 7, 0, 6, CLOVE_BYTES("secret", 6) };
 	const struct clove_vmc_data vmc = { CLOVE_BYTES("secret", 6) };
 
@@ -447,7 +448,8 @@ START_TEST(test_print_masks_secrets)
 	prints(clove_smartcard_data_layout(), &card, false, "type=7 reader_id=0 length=6 payload=***");
 	prints(clove_vmc_data_layout(), &vmc, false, "data=***");
 	prints(clove_t_words_layout(), &words, false, "n=1 list=[] inside=[{a=6 b=7}] length=0 "
-			"bytes=0: odd=1 capable=2 hidden=*** hidden_pair=*** claimed=0 some=0: rest=[]");
+			"bytes=0: odd=1 capable=2 hidden=*** hidden_pair=*** pair=[8 9] triple=[1 2 3] "
+			"claimed=0 some=0: rest=[]");
 }
 END_TEST
 
