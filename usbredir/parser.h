@@ -12,71 +12,33 @@
 #include "common/util/buf.h"
 #include "common/util/bytes.h"
 #include "common/util/err.h"
+#include "usbredir/packets.h"
 
 enum clove_usbredir_role {
 	CLOVE_USBREDIR_HOST,      /* has the device */
 	CLOVE_USBREDIR_GUEST,     /* has the driver */
 };
 
-enum clove_usbredir_cap {         /* bits of the hello's first word */
-	CLOVE_USBREDIR_CAP_BULK_STREAMS = 0,
-	CLOVE_USBREDIR_CAP_CONNECT_DEVICE_VERSION = 1,
-	CLOVE_USBREDIR_CAP_FILTER = 2,
-	CLOVE_USBREDIR_CAP_DEVICE_DISCONNECT_ACK = 3,
-	CLOVE_USBREDIR_CAP_EP_INFO_MAX_PACKET_SIZE = 4,
-	CLOVE_USBREDIR_CAP_64BITS_IDS = 5,
-	CLOVE_USBREDIR_CAP_32BITS_BULK_LENGTH = 6,
-	CLOVE_USBREDIR_CAP_BULK_RECEIVING = 7,
-	CLOVE_USBREDIR_CAPS_ALL = 0xff,
-};
-
-enum clove_usbredir_type {
-	CLOVE_USBREDIR_HELLO = 0,
-	CLOVE_USBREDIR_DEVICE_CONNECT,
-	CLOVE_USBREDIR_DEVICE_DISCONNECT,
-	CLOVE_USBREDIR_RESET,
-	CLOVE_USBREDIR_INTERFACE_INFO,
-	CLOVE_USBREDIR_EP_INFO,
-	CLOVE_USBREDIR_SET_CONFIGURATION,
-	CLOVE_USBREDIR_GET_CONFIGURATION,
-	CLOVE_USBREDIR_CONFIGURATION_STATUS,
-	CLOVE_USBREDIR_SET_ALT_SETTING,
-	CLOVE_USBREDIR_GET_ALT_SETTING,
-	CLOVE_USBREDIR_ALT_SETTING_STATUS,
-	CLOVE_USBREDIR_START_ISO_STREAM,
-	CLOVE_USBREDIR_STOP_ISO_STREAM,
-	CLOVE_USBREDIR_ISO_STREAM_STATUS,
-	CLOVE_USBREDIR_START_INTERRUPT_RECEIVING,
-	CLOVE_USBREDIR_STOP_INTERRUPT_RECEIVING,
-	CLOVE_USBREDIR_INTERRUPT_RECEIVING_STATUS,
-	CLOVE_USBREDIR_ALLOC_BULK_STREAMS,
-	CLOVE_USBREDIR_FREE_BULK_STREAMS,
-	CLOVE_USBREDIR_BULK_STREAMS_STATUS,
-	CLOVE_USBREDIR_CANCEL_DATA_PACKET,
-	CLOVE_USBREDIR_FILTER_REJECT,
-	CLOVE_USBREDIR_FILTER_FILTER,
-	CLOVE_USBREDIR_DEVICE_DISCONNECT_ACK,
-	CLOVE_USBREDIR_START_BULK_RECEIVING,
-	CLOVE_USBREDIR_STOP_BULK_RECEIVING,
-	CLOVE_USBREDIR_BULK_RECEIVING_STATUS,
-	CLOVE_USBREDIR_CONTROL_PACKET = 100,
-	CLOVE_USBREDIR_BULK_PACKET,
-	CLOVE_USBREDIR_ISO_PACKET,
-	CLOVE_USBREDIR_INTERRUPT_PACKET,
-	CLOVE_USBREDIR_BUFFERED_BULK_PACKET,
+enum {
+	CLOVE_USBREDIR_DATA_MAX = 128 << 20,  /* bytes of one packet's data */
+	/* While more than this waits to be sent, nothing can be queued (CLOVE_ERR_LIMIT). It is the last line
+	 * of defence: a sender asks clove_usbredir_unsent() long before, drops what may be dropped (packets of
+	 * streams) and stops feeding what asks for more. */
+	CLOVE_USBREDIR_UNSENT_MAX = 128 << 20,
 };
 
 struct clove_usbredir;
 
 /* `body` is the packet's struct from packets.def (struct clove_usbredir_bulk_packet ...), NULL if it has
  * none; `data` the bytes behind it. Both are borrowed for the call (clove_usbredir_take_data keeps the data).
- * Only packets that are legal for this end and these capabilities arrive. The parser may be freed inside. */
+ * Only packets that are legal for this end and these capabilities arrive; the hello does too, once. The parser
+ * may be freed inside. A guest's parser acknowledges DEVICE_DISCONNECT by itself, after this call. */
 typedef void (*clove_usbredir_packet_fn)(void *owner, uint32_t type, uint64_t id, const void *body,
 		struct clove_bytes data);
 
 struct clove_usbredir_options {
 	enum clove_usbredir_role role;
-	uint32_t caps;                    /* what this end announces */
+	uint32_t caps;                    /* what this end announces; a guest always acknowledges a disconnect */
 	const char *version;              /* free text of the hello; NULL: Clove's own */
 	bool is_silent;                   /* no hello of its own: it waits for a migrated state */
 	clove_usbredir_packet_fn packet;
@@ -93,12 +55,14 @@ void clove_usbredir_free(struct clove_usbredir *parser);
 CLOVE_CHECKED enum clove_err clove_usbredir_feed(struct clove_usbredir *parser, struct clove_bytes bytes);
 const char *clove_usbredir_error(const struct clove_usbredir *parser);
 
-/* Inside the packet function: the data's heap block (free() it), so that bulk data are not copied again. */
+/* Inside the packet function: the data as a heap block (free() it), so that bulk data are not copied again.
+ * NULL if there are none, or without memory. */
 uint8_t *clove_usbredir_take_data(struct clove_usbredir *parser);
 
 /* Queues a packet. `data` is copied; send_take takes a heap block instead, on failure too.
  * CLOVE_ERR_UNSUPPORTED: the peer has not the capability. CLOVE_ERR_STATE: wrong side, wrong direction, or the
- * peer's hello is not here yet. */
+ * peer's hello is not here yet. CLOVE_ERR_LIMIT: CLOVE_USBREDIR_UNSENT_MAX; CLOVE_ERR_BOUNDS, _VALUE: no legal
+ * packet. Both are callable from inside the packet function. */
 CLOVE_CHECKED enum clove_err clove_usbredir_send(struct clove_usbredir *parser, uint32_t type, uint64_t id,
 		const void *body, struct clove_bytes data);
 CLOVE_CHECKED enum clove_err clove_usbredir_send_take(struct clove_usbredir *parser, uint32_t type, uint64_t id,
