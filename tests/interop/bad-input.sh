@@ -36,7 +36,10 @@ fi
 qemu=(env "LD_LIBRARY_PATH=$library" ${GUEST_PRELOAD:+"LD_PRELOAD=$GUEST_PRELOAD"} qemu-system-x86_64 -nodefaults -no-user-config -display none -vga std -spice)
 free_port
 taken=$port
-socat "TCP-LISTEN:$taken,bind=127.0.0.1,fork" SYSTEM:'echo hello' 2>/dev/null &
+# It waits for the viewer to leave: a close with unread bytes may take its own answer away again.
+printf '#!/bin/sh\necho "SSH-2.0-OpenSSH_9.2"\nexec cat >/dev/null\n' > "$t/other-server"
+chmod +x "$t/other-server"
+socat "TCP-LISTEN:$taken,bind=127.0.0.1,fork" EXEC:"$t/other-server" 2>/dev/null &
 desk_remember $!
 for _ in {1..50}; do (exec 3<>"/dev/tcp/127.0.0.1/$taken") 2>/dev/null && break; sleep 0.05; done
 free_port
