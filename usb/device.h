@@ -107,7 +107,8 @@ struct clove_usb_transfer {
 	bool is_submitted;
 	uint32_t packet_count;            /* iso */
 	struct clove_usb_packet *packets; /* iso; behind the transfer in memory */
-	/* The device's last word; the transfer is the owner's again, who may submit or free it here. */
+	/* The device's last word; the transfer is the owner's again, who may submit or free it here; but not
+	 * free the device. */
 	void (*done)(struct clove_usb_transfer *transfer);
 	void *opaque;                     /* the owner's */
 	void *device_data;                /* the device's, while it has the transfer */
@@ -122,7 +123,8 @@ struct clove_usb_events {
 	void (*gone)(void *owner, const char *why);
 	/* Signals remote wake-up (USB 2.0, 7.1.7.7); only what DEVICE_REMOTE_WAKEUP allowed. */
 	void (*wake)(void *owner);
-	/* It waits for frames from now on: clove_usb_frame() every millisecond while wants_frames is true. */
+	/* It waits for frames from now on: clove_usb_frame() every millisecond while wants_frames is true. What
+	 * begins to want them inside submit does not call this: who submits looks at wants_frames afterwards. */
 	void (*frames_wanted)(void *owner);
 };
 

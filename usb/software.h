@@ -4,6 +4,7 @@
 #define CLOVE_USB_SOFTWARE_H
 
 #include <stdbool.h>
+#include "common/util/loop.h"
 #include "usb/device.h"
 
 enum clove_usb_storage_kind {
@@ -16,6 +17,8 @@ struct clove_usb_storage_options {
 	const char *path;
 	enum clove_usb_storage_kind kind;
 	bool is_writable;            /* otherwise it is write-protected */
+	struct clove_loop *loop;     /* the home's: what may wait for the disk then runs on a thread. NULL: it
+	                              * happens inside submit, and the caller waits */
 };
 
 /* Mass storage, bulk-only transport, on a file or block device; high speed. NULL with *error set (a sentence; free
