@@ -41,6 +41,7 @@ struct clove_usb_bridge {
 	struct clove_timer *sweep;        /* soon: peers that are over go */
 	struct clove_list peers;
 	unsigned int n_peers;
+	uint32_t deadline_ms;
 };
 
 struct peer {
@@ -318,7 +319,7 @@ static bool add_peer(struct clove_usb_bridge *bridge, int fd)
 		free(peer);
 		return false;
 	}
-	clove_timer_start(loop, peer->deadline, CLOVE_USB_BRIDGE_GREETING_MS);
+	clove_timer_start(loop, peer->deadline, bridge->deadline_ms);
 	clove_list_append(&bridge->peers, &peer->link);
 	bridge->n_peers++;
 	return true;
@@ -416,6 +417,7 @@ struct clove_usb_bridge *clove_usb_bridge_new(struct SpiceServer *server, const 
 	if (bridge) {
 		bridge->server = server;
 		bridge->fd = fd;
+		bridge->deadline_ms = CLOVE_USB_BRIDGE_GREETING_MS;
 		clove_list_init(&bridge->peers);
 		bridge->rest = clove_timer_add(server->loop, on_rested, bridge);
 		bridge->sweep = clove_timer_add(server->loop, on_sweep, bridge);
@@ -460,6 +462,11 @@ void clove_usb_bridge_free(struct clove_usb_bridge *bridge)
 	close(bridge->fd);
 	free(bridge->path);
 	free(bridge);
+}
+
+void clove_usb_bridge_set_deadline(struct clove_usb_bridge *bridge, uint32_t ms)
+{
+	bridge->deadline_ms = ms;
 }
 
 CLOVE_EXPORT int clove_server_set_usb_bridge(SpiceServer *server, const char *path)
