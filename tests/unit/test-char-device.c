@@ -345,6 +345,7 @@ static void more(void)
 {
 	guest.in_write = NULL;
 	write_numbered(3000, 200000);
+	clove_char_device_wakeup(device);
 }
 
 /* Each from inside each; some of it queued before, so that the queue is what the guest looks at. */
@@ -398,6 +399,7 @@ START_TEST(test_what_is_written_from_inside_comes_behind)
 	guest.may_take = SIZE_MAX;
 	clove_char_device_wakeup(device);
 	ck_assert(took(203000));
+	ck_assert_int_eq(guest.deepest, 1);
 }
 END_TEST
 
