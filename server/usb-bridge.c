@@ -158,15 +158,14 @@ static int on_read(void *end, uint8_t *bytes, int len)
 	return (int)n;
 }
 
-/* Without a viewer the socket is read all the same, or a peer that goes would not be noticed. */
+/* Not before a viewer is there: until then the socket is read, or a peer that goes would not be noticed. */
 static void on_wants(void *end, bool read, bool write)
 {
 	struct peer *peer = end;
-	bool is_waiting = !clove_char_device_has_user(peer->device);
 
 	peer->budget = TURN_MOST;
 	if (!peer->is_over)
-		watch_for(peer, (read || is_waiting ? CLOVE_READ : 0) | (write ? CLOVE_WRITE : 0));
+		watch_for(peer, (read ? CLOVE_READ : 0) | (write ? CLOVE_WRITE : 0));
 }
 
 /* A usbredir guest has a hello to say, and then waits for one. */

@@ -346,7 +346,7 @@ START_TEST(test_slow_ends)
 	/* the peer reads nothing: most stays with the viewer */
 	for (int i = 0; i < 200; i++)
 		viewer_say(viewer, 100000);
-	rest(&viewer->said);
+	REST(viewer->usb->channel.bytes_out);
 	ck_assert_uint_gt(clove_channel_queued(&viewer->usb->channel), viewer->said - 5000000);
 	NET_TURN_UNTIL(vmm.loop, take(fd, &got) && got == viewer->said);
 	/* the viewer reads nothing: the peer can say no more */
@@ -362,7 +362,7 @@ START_TEST(test_slow_ends)
 	/* a peer that goes with all its bytes unread takes nothing along but its channel */
 	for (int i = 0; i < 100; i++)
 		viewer_say(viewer, 100000);
-	rest(&viewer->said);
+	REST(viewer->usb->channel.bytes_out);
 	close(fd);
 	NET_TURN_UNTIL(vmm.loop, viewer->usb->is_over);
 	ck_assert(!viewer->is_wrong);

@@ -172,17 +172,17 @@ static inline void viewer_say_packed(struct viewer *viewer, size_t n)
 	free(packed);
 }
 
-/* Turns the loop until nothing is said any more for a moment. */
-static inline void rest(size_t *moves)
-{
-	size_t before;
-
-	do {
-		before = *moves;
-		for (int i = 0; i < 5; i++)
-			clove_poll_loop_step(vmm.loop, 10);
-	} while (*moves != before);
-}
+/* Turns the loop until nothing moves any more for a moment. */
+#define REST(moves) \
+	do { \
+		uint64_t before_, after_ = (moves); \
+		do { \
+			before_ = after_; \
+			for (int i_ = 0; i_ < 5; i_++) \
+				clove_poll_loop_step(vmm.loop, 10); \
+			after_ = (moves); \
+		} while (after_ != before_); \
+	} while (0)
 
 /* -- the server -- */
 
