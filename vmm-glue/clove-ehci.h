@@ -6,7 +6,8 @@
  * on a controller come from one thread at a time (or under one lock of the VMM's), never from inside a callback
  * except where said.
  *
- * Low- and full-speed devices are put behind a built-in USB 2.0 hub with a transaction translator.
+ * High-speed devices are on root ports, 1..6. Low- and full-speed devices are put behind a built-in USB 2.0 hub with
+ * a transaction translator, ports 101..107; it comes with the first of them, on the last free root port, and stays.
  */
 #ifndef CLOVE_EHCI_H
 #define CLOVE_EHCI_H
@@ -31,12 +32,15 @@ struct clove_ehci_vmm {
 	void (*set_irq)(void *opaque, bool level);
 	/* Monotonic nanoseconds. */
 	uint64_t (*now)(void *opaque);
-	/* Call clove_ehci_run() at that time of `now`; replaces the last wish; UINT64_MAX: no more. */
+	/* Call clove_ehci_run() at that time of `now`, as exactly as you can (a look at a busy schedule comes each
+	 * 125 us); at once, but from your loop, if it is past. Replaces the last wish; UINT64_MAX: no more. */
 	void (*wake_at)(void *opaque, uint64_t ns);
 	/* PME#: a sleeping machine is to wake up. May be NULL. */
 	void (*power_event)(void *opaque);
 	/* A line for the VMM's log. May be NULL. */
 	void (*log)(void *opaque, const char *line);
+	/* The device at this port left by itself and was freed. May be NULL. Not from here: unplug of others. */
+	void (*gone)(void *opaque, int port);
 };
 
 enum { CLOVE_EHCI_ROOT_PORTS = 6, CLOVE_EHCI_HUB_PORTS = 7, CLOVE_EHCI_BAR_SIZE = 4096 };
