@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <string.h>
+#include "usbredir/filter.h"
 
 static const char *const channels_by_type[] = {
 	[1] = "main", [2] = "display", [3] = "inputs", [4] = "cursor", [5] = "playback",
@@ -43,6 +44,16 @@ enum clove_err clove_secure_channels_parse(const char *text, const char *separat
 	return err;
 }
 
+bool clove_usb_rules_are_valid(const char *rules)
+{
+	struct clove_usb_filter filter = { 0 };
+
+	if (clove_usb_filter_parse(&filter, rules, NULL, NULL))
+		return false;
+	clove_usb_filter_fini(&filter);
+	return true;
+}
+
 void clove_settings_fini(struct clove_settings *settings)
 {
 	clove_address_fini(&settings->address);
@@ -53,5 +64,9 @@ void clove_settings_fini(struct clove_settings *settings)
 	g_free(settings->title);
 	g_free(settings->screenshot);
 	g_free(settings->stats);
+	g_free(settings->usb_filter);
+	g_free(settings->usb_connect_filter);
+	for (unsigned int i = 0; i < settings->n_usb_images; i++)
+		g_free(settings->usb_images[i].path);
 	memset(settings, 0, sizeof *settings);
 }

@@ -20,6 +20,14 @@ enum clove_exit {
 	CLOVE_EXIT_DISCONNECTED = 7,   /* it worked, then the server went */
 };
 
+enum { CLOVE_USB_IMAGES_MOST = 8 };
+
+/* A file that the guest gets as a USB stick or CD. */
+struct clove_usb_image {
+	char *path;
+	bool is_writable, is_cd;
+};
+
 struct clove_settings {
 	struct clove_address address;
 	char *ca_file, *ca_pem;        /* ca_pem: the text of certificates */
@@ -33,6 +41,12 @@ struct clove_settings {
 	bool is_full_screen, is_unscaled;
 	bool exits_after_screenshot, exits_on_disconnect;
 	bool waits;                    /* for the guest to start */
+	bool is_usb_disabled;
+	bool shares_usb;               /* what is plugged in while the guest has the keyboard is the guest's */
+	char *usb_filter;              /* rules for that; NULL: all but keyboards and the like */
+	char *usb_connect_filter;      /* rules for what is there when the session begins; NULL: none of it */
+	struct clove_usb_image usb_images[CLOVE_USB_IMAGES_MOST];
+	unsigned int n_usb_images;
 	struct clove_hotkeys hotkeys;
 };
 
@@ -41,5 +55,8 @@ void clove_settings_fini(struct clove_settings *settings);
 /* Names of channels, or "all", between the given separators. CLOVE_ERR_VALUE with a sentence. */
 CLOVE_CHECKED enum clove_err clove_secure_channels_parse(const char *text, const char *separators,
 		uint32_t *channels, char **error);
+
+/* Of usb_filter and usb_connect_filter: class,vendor,product,version,allow|... */
+bool clove_usb_rules_are_valid(const char *rules);
 
 #endif
