@@ -59,7 +59,7 @@ struct storage {
 	struct clove_desc desc;
 	struct clove_scsi scsi;
 	struct clove_scsi_command command;
-	struct clove_worker *worker;      /* NULL: nothing waits */
+	struct clove_work_thread *worker;      /* NULL: nothing waits */
 	struct clove_list jobs;
 	bool is_waiting;                  /* for the job that is wanted */
 	enum phase phase;
@@ -160,7 +160,7 @@ static bool give_job(struct storage *storage, enum kind kind, struct clove_usb_t
 	}
 	clove_list_append(&storage->jobs, &job->link);
 	storage->is_waiting = true;
-	clove_worker_give(storage->worker, &job->work);
+	clove_work_thread_give(storage->worker, &job->work);
 	return true;
 }
 
@@ -524,11 +524,11 @@ static void free_storage(struct clove_model *model)
 	if (last) {                                         /* behind all that is still to be written */
 		*last = (struct job){ .work = { run_job, drop_job, drop_job, NULL }, .kind = CLOSE,
 				.image = storage->scsi.image };
-		clove_worker_give(storage->worker, &last->work);
+		clove_work_thread_give(storage->worker, &last->work);
 	} else {
 		clove_image_close(&storage->scsi.image);
 	}
-	clove_worker_release(storage->worker);
+	clove_work_thread_release(storage->worker);
 	clove_buf_fini(&storage->command.answer);
 	free(storage);
 }
@@ -593,6 +593,6 @@ struct clove_usb_device *clove_usb_storage_new(const struct clove_usb_storage_op
 	make_serial(scsi->serial, options->path);
 	describe(storage, options->path);
 	if (options->loop)
-		storage->worker = clove_worker_new(options->loop);
+		storage->worker = clove_work_thread_new(options->loop);
 	return &storage->model.device;
 }

@@ -13,7 +13,7 @@ struct queue {
 	struct clove_work *first, **last;
 };
 
-struct clove_worker {
+struct clove_work_thread {
 	struct clove_loop *loop;        /* the home's */
 	struct clove_watch *watch;
 	int fd;
@@ -39,7 +39,7 @@ static struct clove_work *take(struct queue *queue)
 	return work;
 }
 
-static void destroy(struct clove_worker *worker)
+static void destroy(struct clove_work_thread *worker)
 {
 	struct clove_work *work;
 
@@ -51,7 +51,7 @@ static void destroy(struct clove_worker *worker)
 }
 
 /* Under the lock. The descriptor is the home's: nobody writes to it once the worker was released. */
-static void finish(struct clove_worker *worker, struct clove_work *work)
+static void finish(struct clove_work_thread *worker, struct clove_work *work)
 {
 	uint64_t one = 1;
 	bool was_empty = !worker->finished.first;
@@ -66,7 +66,7 @@ static void finish(struct clove_worker *worker, struct clove_work *work)
 
 static void *run(void *opaque)
 {
-	struct clove_worker *worker = opaque;
+	struct clove_work_thread *worker = opaque;
 
 	pthread_mutex_lock(&worker->lock);
 	for (;;) {
@@ -90,7 +90,7 @@ static void *run(void *opaque)
 
 static void on_finished(void *opaque, int fd, int events)
 {
-	struct clove_worker *worker = opaque;
+	struct clove_work_thread *worker = opaque;
 	struct clove_work *work;
 	struct queue mine = { NULL, &mine.first };
 	uint64_t count;
@@ -107,9 +107,9 @@ static void on_finished(void *opaque, int fd, int events)
 		work->done(work);
 }
 
-struct clove_worker *clove_worker_new(struct clove_loop *loop)
+struct clove_work_thread *clove_work_thread_new(struct clove_loop *loop)
 {
-	struct clove_worker *worker = calloc(1, sizeof *worker);
+	struct clove_work_thread *worker = calloc(1, sizeof *worker);
 
 	if (!worker)
 		return NULL;
@@ -122,13 +122,13 @@ struct clove_worker *clove_worker_new(struct clove_loop *loop)
 	if (worker->fd >= 0)
 		worker->watch = clove_watch_add(loop, worker->fd, CLOVE_READ, on_finished, worker);
 	if (!worker->watch) {
-		clove_worker_release(worker);
+		clove_work_thread_release(worker);
 		return NULL;
 	}
 	return worker;
 }
 
-static bool start(struct clove_worker *worker)
+static bool start(struct clove_work_thread *worker)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
@@ -145,7 +145,7 @@ static bool start(struct clove_worker *worker)
 	return !failed;
 }
 
-void clove_worker_give(struct clove_worker *worker, struct clove_work *work)
+void clove_work_thread_give(struct clove_work_thread *worker, struct clove_work *work)
 {
 	if (!worker->is_started)
 		worker->is_started = start(worker);
@@ -161,7 +161,7 @@ void clove_worker_give(struct clove_worker *worker, struct clove_work *work)
 	pthread_mutex_unlock(&worker->lock);
 }
 
-void clove_worker_release(struct clove_worker *worker)
+void clove_work_thread_release(struct clove_work_thread *worker)
 {
 	bool has_thread;
 

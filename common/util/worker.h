@@ -5,7 +5,7 @@
 
 #include "common/util/loop.h"
 
-struct clove_worker;
+struct clove_work_thread;
 
 struct clove_work {
 	void (*run)(struct clove_work *work);   /* on the worker's thread */
@@ -16,9 +16,9 @@ struct clove_work {
 
 /* All calls on the loop's thread, which is the home. The thread starts with the first work; its signals are
  * blocked. NULL without memory or descriptors. */
-struct clove_worker *clove_worker_new(struct clove_loop *loop);
-void clove_worker_give(struct clove_worker *worker, struct clove_work *work);
+struct clove_work_thread *clove_work_thread_new(struct clove_loop *loop);
+void clove_work_thread_give(struct clove_work_thread *worker, struct clove_work *work);
 /* Returns at once: what was given is still run, then dropped; `done` is called no more. Takes NULL. */
-void clove_worker_release(struct clove_worker *worker);
+void clove_work_thread_release(struct clove_work_thread *worker);
 
 #endif
