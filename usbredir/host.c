@@ -588,8 +588,11 @@ static bool on_connection_packet(struct clove_usb_host *host, uint32_t type, str
 		on_filter(host, (const char *)data.data);
 		return true;
 	case CLOVE_USBREDIR_FILTER_REJECT:
-		if (host->is_connected)
-			host_leave(host, "the guest refused it");
+		if (!host->is_connected)
+			return true;
+		if (host->events->filter)
+			host->events->filter(host->owner, NULL);
+		host_leave(host, "the guest refused it");
 		return true;
 	default:
 		return false;

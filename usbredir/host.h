@@ -19,7 +19,7 @@ struct clove_usb_host_events {
 	void (*output)(void *owner);
 	/* The device left the connection and was freed; `why` is a sentence for people, "" if it was asked for. */
 	void (*device_left)(void *owner, const char *why);
-	/* The peer sent its rules, or refused the device (device_left follows). May be NULL. */
+	/* The peer sent its rules, or (NULL) refused the device: device_left follows. May be NULL. */
 	void (*filter)(void *owner, const char *rules);
 };
 

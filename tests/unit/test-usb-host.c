@@ -102,7 +102,7 @@ static void on_left(void *owner, const char *why)
 static void on_filter(void *owner, const char *text)
 {
 	(void)owner;
-	snprintf(rules, sizeof rules, "%s", text);
+	snprintf(rules, sizeof rules, "%s", text ? text : "refused");
 }
 
 static const struct clove_usb_host_events events = { on_output, on_left, on_filter };
