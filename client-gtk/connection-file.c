@@ -151,6 +151,29 @@ static void replace(char **where, char *take_value)
 	*where = take_value;
 }
 
+/* Rules that are none occur in the wild, "null" for one: they must not keep anybody from the guest. */
+static void replace_rules(GKeyFile *file, const char *key, char **where)
+{
+	char *rules = string_of(file, key);
+
+	if (rules && !clove_usb_rules_are_valid(rules)) {
+		g_warning("the connection file's %s=%s are no rules", key, rules);
+		g_clear_pointer(&rules, g_free);
+	}
+	replace(where, rules);
+}
+
+static void read_usb(GKeyFile *file, struct clove_settings *settings)
+{
+	char *enabled = string_of(file, "enable-usbredir");
+
+	settings->is_usb_disabled |= enabled && !boolean_of(file, "enable-usbredir");
+	settings->shares_usb |= boolean_of(file, "enable-usb-autoshare");
+	replace_rules(file, "usb-filter", &settings->usb_filter);
+	replace_rules(file, "usb-redirect-on-connect", &settings->usb_connect_filter);
+	g_free(enabled);
+}
+
 static enum clove_err read_keys(GKeyFile *file, struct clove_settings *settings, char **error)
 {
 	enum clove_err err = check_version(file, error);
@@ -196,6 +219,7 @@ static enum clove_err read_keys(GKeyFile *file, struct clove_settings *settings,
 		g_clear_pointer(&settings->ca_file, g_free); /* it replaces the CA file */
 	replace(&settings->host_subject, string_of(file, "host-subject"));
 	replace(&settings->ciphers, string_of(file, "tls-ciphers"));
+	read_usb(file, settings);
 	settings->is_file = true;
 out:
 	g_free(type);

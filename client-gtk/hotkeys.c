@@ -14,6 +14,7 @@ static const char *const names[CLOVE_HOTKEYS] = {
 	[CLOVE_HOTKEY_ZOOM_RESET]        = "zoom-reset",
 	[CLOVE_HOTKEY_SECURE_ATTENTION]  = "secure-attention",
 	[CLOVE_HOTKEY_STATISTICS]        = "statistics",
+	[CLOVE_HOTKEY_USB_DEVICE_RESET]  = "usb-device-reset",
 };
 
 static const struct {
@@ -130,7 +131,7 @@ void clove_hotkeys_defaults(struct clove_hotkeys *hotkeys)
 /* Actions of other viewers that have no meaning here yet. */
 static bool is_foreign(const char *name)
 {
-	return !strcmp(name, "usb-device-reset") || g_str_has_prefix(name, "smartcard-");
+	return g_str_has_prefix(name, "smartcard-");
 }
 
 enum clove_err clove_hotkeys_parse(const char *text, struct clove_hotkeys *hotkeys, char **error)

@@ -7,14 +7,17 @@
 #include <gtk/gtk.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "client-gtk/connection-file.h"
 #include "common/util/log.h"
 
 struct raw {
 	char *ca_file, *subject, *secure, *password_file, *screenshot, *stats, *title, *hotkeys;
-	char **rest;
+	char *usb_filter, *usb_connect_filter;
+	char **rest, **images, **cds;
 	int wait_picture, zoom;
 	gboolean version, debug, full_screen, scale, no_scale, exit_after, exit_on_disconnect, wait;
+	gboolean no_usb;
 };
 
 static enum clove_exit fail(enum clove_exit code, char **error, const char *format, ...)
@@ -67,6 +70,64 @@ enum clove_exit clove_options_target(const char *target, struct clove_settings *
 			: CLOVE_EXIT_OK;
 }
 
+/* FILE, or FILE,writable. */
+static enum clove_exit add_image(struct clove_settings *settings, const char *text, bool is_cd, char **error)
+{
+	static const char writable[] = ",writable";
+	struct clove_usb_image *image = &settings->usb_images[settings->n_usb_images];
+	size_t len = strlen(text);
+
+	if (settings->n_usb_images == CLOVE_USB_IMAGES_MOST)
+		return fail(CLOVE_EXIT_USAGE, error, "At most %d images can be shared from the start.",
+				CLOVE_USB_IMAGES_MOST);
+	*image = (struct clove_usb_image){ .is_cd = is_cd };
+	image->is_writable = !is_cd && g_str_has_suffix(text, writable);
+	if (image->is_writable)
+		len -= strlen(writable);
+	image->path = g_strndup(text, len);
+	settings->n_usb_images++;
+	if (access(image->path, image->is_writable ? R_OK | W_OK : R_OK))
+		return fail(CLOVE_EXIT_BAD_TARGET, error, "The image %s cannot be %s: %s.", image->path,
+				image->is_writable ? "written" : "read", g_strerror(errno));
+	return CLOVE_EXIT_OK;
+}
+
+static enum clove_exit apply_usb(struct raw *raw, struct clove_settings *settings, char **error)
+{
+	const struct {
+		const char *option, *rules;
+		char **setting;
+	} filters[] = {
+		{ "--spice-usbredir-auto-redirect-filter", raw->usb_filter, &settings->usb_filter },
+		{ "--spice-usbredir-redirect-on-connect", raw->usb_connect_filter, &settings->usb_connect_filter },
+	};
+	enum clove_exit code;
+
+	settings->is_usb_disabled |= raw->no_usb;
+	for (size_t i = 0; i < G_N_ELEMENTS(filters); i++) {
+		if (!filters[i].rules)
+			continue;
+		if (!clove_usb_rules_are_valid(filters[i].rules))
+			return fail(CLOVE_EXIT_USAGE, error, "“%s” are no rules for %s: write "
+					"class,vendor,product,version,allow and put | between rules, as in "
+					"0x03,-1,-1,-1,0|-1,-1,-1,-1,1.", filters[i].rules,
+					filters[i].option);
+		g_free(*filters[i].setting);
+		*filters[i].setting = g_strdup(filters[i].rules);
+	}
+	settings->shares_usb |= raw->usb_filter != NULL;
+	for (char **image = raw->images; image && *image; image++)
+		if ((code = add_image(settings, *image, false, error)))
+			return code;
+	for (char **cd = raw->cds; cd && *cd; cd++)
+		if ((code = add_image(settings, *cd, true, error)))
+			return code;
+	if (settings->is_usb_disabled && settings->n_usb_images)
+		return fail(CLOVE_EXIT_USAGE, error, "Images are shared by USB redirection, which "
+				"--spice-disable-usbredir or the connection file switches off.");
+	return CLOVE_EXIT_OK;
+}
+
 static enum clove_exit apply(struct raw *raw, struct clove_settings *settings, char **error)
 {
 	enum clove_exit code;
@@ -112,7 +173,7 @@ static enum clove_exit apply(struct raw *raw, struct clove_settings *settings, c
 	settings->exits_after_screenshot = raw->exit_after;
 	settings->exits_on_disconnect = raw->exit_on_disconnect;
 	settings->waits = raw->wait;
-	return CLOVE_EXIT_OK;
+	return apply_usb(raw, settings, error);
 }
 
 static void raw_fini(struct raw *raw)
@@ -125,6 +186,10 @@ static void raw_fini(struct raw *raw)
 	g_free(raw->stats);
 	g_free(raw->title);
 	g_free(raw->hotkeys);
+	g_free(raw->usb_filter);
+	g_free(raw->usb_connect_filter);
+	g_strfreev(raw->images);
+	g_strfreev(raw->cds);
 	g_strfreev(raw->rest);
 }
 
@@ -158,6 +223,18 @@ enum clove_exit clove_options_parse(int *argc, char ***argv, struct clove_settin
 		{ "password-file", 0, 0, G_OPTION_ARG_FILENAME, &raw.password_file,
 			"Read the password from the first line of a file, or of standard input (-)",
 			"FILE" },
+		{ "share-image", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.images,
+			"Give the guest a disk image or ISO as a USB device; more than once if needed",
+			"FILE[,writable]" },
+		{ "spice-share-cd", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw.cds,
+			"Give the guest an ISO as a USB CD", "FILE" },
+		{ "spice-disable-usbredir", 0, 0, G_OPTION_ARG_NONE, &raw.no_usb,
+			"No USB devices for the guest", NULL },
+		{ "spice-usbredir-auto-redirect-filter", 0, 0, G_OPTION_ARG_STRING, &raw.usb_filter,
+			"Devices that the guest gets when they are plugged in while it has the keyboard",
+			"RULES" },
+		{ "spice-usbredir-redirect-on-connect", 0, 0, G_OPTION_ARG_STRING, &raw.usb_connect_filter,
+			"Devices that the guest gets when the session begins", "RULES" },
 		{ "screenshot", 0, 0, G_OPTION_ARG_FILENAME, &raw.screenshot,
 			"Write the first complete picture, and one more at each SIGUSR1",
 			"FILE.png|FILE.ppm" },

@@ -15,7 +15,8 @@ struct slot {
 	struct clove_session *session;
 	enum clove_channel_type type;
 	uint8_t id;
-	bool is_taken;            /* a channel is opened once */
+	bool is_taken;            /* a channel is opened once (USB: once at a time) */
+	bool is_offered_again;    /* USB: while we still had the one before */
 	struct clove_opening *opening;
 };
 
@@ -26,6 +27,11 @@ struct display {
 	/* as the server said last; what of it lies on the primary is public */
 	struct clove_head config[CLOVE_SESSION_HEADS];
 	unsigned int n_config;
+};
+
+struct usb {
+	struct slot slot;
+	struct clove_usbredir_channel *channel;
 };
 
 struct clove_session {
@@ -41,6 +47,7 @@ struct clove_session {
 	struct clove_inputs_channel *inputs;
 	struct slot main_slot, inputs_slot;
 	struct display displays[CLOVE_SESSION_DISPLAYS];
+	struct usb usb[CLOVE_SESSION_USB];
 	uint32_t session_id;
 	bool is_connected;
 };
@@ -73,6 +80,14 @@ static void stop(struct clove_session *session)
 		display->public.n_heads = 0;
 		clove_cursor_channel_free(display->cursor);
 		display->cursor = NULL;
+	}
+	for (int i = 0; i < CLOVE_SESSION_USB; i++) {
+		struct usb *usb = &session->usb[i];
+
+		clove_opening_cancel(usb->slot.opening);
+		usb->slot.opening = NULL;
+		clove_usbredir_channel_free(usb->channel);
+		usb->channel = NULL;
 	}
 	clove_display_thread_free(session->thread);
 	session->thread = NULL;
@@ -265,6 +280,49 @@ static const struct clove_inputs_events inputs_events = {
 	.closed = inputs_closed,
 };
 
+/* -- USB -- */
+
+static void open_channel(struct slot *slot);
+
+static void usb_device_left(void *opaque, const char *why)
+{
+	struct usb *usb = opaque;
+
+	TELL(usb->slot.session, usb_device_left, usb->channel, why);
+}
+
+static void usb_filter(void *opaque, const char *rules)
+{
+	struct usb *usb = opaque;
+
+	TELL(usb->slot.session, usb_filter, usb->channel, rules);
+}
+
+/* The server may take the channel away and offer it anew. */
+static void usb_is_over(struct usb *usb)
+{
+	usb->slot.is_taken = false;
+	if (usb->slot.is_offered_again)
+		open_channel(&usb->slot);
+}
+
+static void usb_closed(void *opaque, enum clove_err err, const char *why)
+{
+	struct usb *usb = opaque;
+
+	clove_log(INFO, "session", "usbredir channel %u: %s", usb->slot.id, clove_err_name(err));
+	TELL(usb->slot.session, usb_went, usb->channel, why);
+	clove_usbredir_channel_free(usb->channel);
+	usb->channel = NULL;
+	usb_is_over(usb);
+}
+
+static const struct clove_usbredir_channel_events usb_events = {
+	.device_left = usb_device_left,
+	.filter = usb_filter,
+	.closed = usb_closed,
+};
+
 /* -- main -- */
 
 static void open_channel(struct slot *slot)
@@ -282,14 +340,19 @@ static void open_channel(struct slot *slot)
 		},
 	};
 
-	if (slot->is_taken)
+	if (slot->is_taken) {
+		slot->is_offered_again = true;
 		return;
+	}
+	slot->is_offered_again = false;
 	if (slot->type == CLOVE_CHANNEL_MAIN)
 		options.wanted.channel_caps = clove_main_channel_caps();
 	else if (slot->type == CLOVE_CHANNEL_DISPLAY)
 		options.wanted.channel_caps = clove_display_channel_caps();
 	else if (slot->type == CLOVE_CHANNEL_CURSOR)
 		options.wanted.channel_caps = clove_cursor_channel_caps();
+	else if (slot->type == CLOVE_CHANNEL_USBREDIR)
+		options.wanted.channel_caps = clove_usbredir_channel_caps();
 	slot->is_taken = true;
 	slot->opening = clove_opening_new(&options, opened, slot);
 	if (!slot->opening)
@@ -316,6 +379,9 @@ static void main_channels(void *opaque, const struct clove_main_channels_list *l
 	for (uint32_t i = 0; i < list->count; i++) {
 		uint8_t type = list->channels[i].type, id = list->channels[i].id;
 
+		if (type == CLOVE_CHANNEL_USBREDIR && id < CLOVE_SESSION_USB &&
+				!session->settings->is_usb_disabled)
+			open_channel(&session->usb[id].slot);
 		if (id >= CLOVE_SESSION_DISPLAYS)
 			continue;
 		if (type == CLOVE_CHANNEL_DISPLAY)
@@ -385,10 +451,13 @@ static void open_failed(struct slot *slot, enum clove_failure failure, const cha
 {
 	struct clove_session *session = slot->session;
 
-	if (slot->type == CLOVE_CHANNEL_MAIN)
+	if (slot->type == CLOVE_CHANNEL_MAIN) {
 		fail(session, failure, cause);
-	else
-		TELL(session, channel_lost, slot->type, slot->id, cause);
+		return;
+	}
+	TELL(session, channel_lost, slot->type, slot->id, cause);
+	if (slot->type == CLOVE_CHANNEL_USBREDIR)
+		usb_is_over(&session->usb[slot->id]);
 }
 
 static bool start_channel(struct slot *slot, struct clove_opened *result)
@@ -419,6 +488,17 @@ static bool start_channel(struct slot *slot, struct clove_opened *result)
 
 		display->public.channel = clove_display_new(&place, result);
 		return display->public.channel;
+	}
+	case CLOVE_CHANNEL_USBREDIR: {
+		struct usb *usb = &session->usb[slot->id];
+		struct clove_usbredir_channel_options options = {
+			.loop = session->loop, .id = slot->id, .events = &usb_events, .opaque = usb,
+		};
+
+		usb->channel = clove_usbredir_channel_new(&options, result);
+		if (usb->channel)
+			TELL(session, usb_came, usb->channel);
+		return usb->channel;
 	}
 	default: {
 		struct clove_cursor_options options = {
@@ -510,6 +590,8 @@ struct clove_session *clove_session_new(struct clove_loop *loop,
 		slot_init(session, &session->displays[i].slot, CLOVE_CHANNEL_DISPLAY, i);
 		slot_init(session, &session->displays[i].cursor_slot, CLOVE_CHANNEL_CURSOR, i);
 	}
+	for (unsigned int i = 0; i < CLOVE_SESSION_USB; i++)
+		slot_init(session, &session->usb[i].slot, CLOVE_CHANNEL_USBREDIR, i);
 	if (settings->address.tls_port && !settings->address.unix_path)
 		make_tls(session);
 	session->timer = clove_timer_add(loop, session->tls_error ? no_tls : no_init, session);
@@ -602,4 +684,19 @@ void clove_session_count(const struct clove_session *session, struct clove_displ
 	clove_inputs_channel_count(session->inputs, &in, &out);
 	counts->bytes_in += in;
 	counts->bytes_out += out;
+	clove_session_count_usb(session, &in, &out);
+	counts->bytes_in += in;
+	counts->bytes_out += out;
+}
+
+void clove_session_count_usb(const struct clove_session *session, uint64_t *in, uint64_t *out)
+{
+	*in = *out = 0;
+	for (int i = 0; session && i < CLOVE_SESSION_USB; i++) {
+		uint64_t one_in, one_out;
+
+		clove_usbredir_channel_count(session->usb[i].channel, &one_in, &one_out);
+		*in += one_in;
+		*out += one_out;
+	}
 }

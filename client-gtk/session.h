@@ -12,10 +12,12 @@
 #include "client-gtk/inputs-channel.h"
 #include "client-gtk/main-channel.h"
 #include "client-gtk/settings.h"
+#include "client-gtk/usbredir-channel.h"
 
 enum {
 	CLOVE_SESSION_DISPLAYS = 16,  /* ids below; a server that offers more is not shown more */
 	CLOVE_SESSION_HEADS = 16,     /* of one display */
+	CLOVE_SESSION_USB = 32,       /* channels for USB devices, ids below */
 };
 
 struct clove_session;
@@ -59,6 +61,13 @@ struct clove_session_events {
 	void (*cursor_moved)(void *opaque, uint8_t id, int32_t x, int32_t y);
 	void (*cursor_visible)(void *opaque, uint8_t id, bool is_visible);
 	void (*cursor_reset)(void *opaque, uint8_t id);
+
+	/* A USB channel, at any time; usbredir-channel.h has the rules of what it does. `went` is the last of it, and
+	 * does not come for those that end with the session. */
+	void (*usb_came)(void *opaque, struct clove_usbredir_channel *channel);
+	void (*usb_device_left)(void *opaque, struct clove_usbredir_channel *channel, const char *why);
+	void (*usb_filter)(void *opaque, struct clove_usbredir_channel *channel, const char *rules);
+	void (*usb_went)(void *opaque, struct clove_usbredir_channel *channel, const char *why);
 };
 
 /* Begins at once. `settings` and `events` live as long as the session. NULL without memory. */
@@ -77,7 +86,8 @@ const struct clove_session_display *clove_session_display(const struct clove_ses
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384" of the main channel; NULL: not encrypted. */
 const char *clove_session_tls_version(const struct clove_session *session);
 
-/* The sum over all channels. */
+/* The sum over all channels; USB's share of it. */
 void clove_session_count(const struct clove_session *session, struct clove_display_counts *counts);
+void clove_session_count_usb(const struct clove_session *session, uint64_t *in, uint64_t *out);
 
 #endif

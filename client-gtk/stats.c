@@ -74,8 +74,8 @@ static void write_display(FILE *file, const struct clove_stats_display *display,
 }
 
 void clove_stats_write(struct clove_stats *stats, uint64_t now_us, bool is_connected,
-		const struct clove_display_counts *counts, const struct clove_stats_display *displays,
-		unsigned int n_displays)
+		const struct clove_display_counts *counts, const struct clove_stats_usb *usb,
+		const struct clove_stats_display *displays, unsigned int n_displays)
 {
 	if (!stats->file)
 		return;
@@ -84,13 +84,14 @@ void clove_stats_write(struct clove_stats *stats, uint64_t now_us, bool is_conne
 			",\"skipped\":%" PRIu64 ",\"images\":%" PRIu64 ",\"frames\":%" PRIu64
 			",\"painted\":%" PRIu64 ",\"decode_us\":%" PRIu64 ",\"draw_us\":%" PRIu64
 			",\"streams\":%u,\"video_frames\":%" PRIu64 ",\"video_dropped\":%" PRIu64
-			",\"video_decode_us\":%" PRIu64
+			",\"video_decode_us\":%" PRIu64 ",\"usb_bytes_in\":%" PRIu64 ",\"usb_bytes_out\":%" PRIu64
 			",\"keys\":%" PRIu64 ",\"key_to_pixel_us\":[",
 			now_us / 1000, is_connected ? "true" : "false", counts->bytes_in,
 			counts->bytes_out, counts->messages, counts->drawings, counts->skipped,
 			counts->images, counts->frames, stats->painted, counts->decode_us,
 			counts->draw_us, counts->video.streams, counts->video.frames,
-			counts->video.dropped, counts->video.decode_us, stats->keys);
+			counts->video.dropped, counts->video.decode_us, usb->bytes_in, usb->bytes_out,
+			stats->keys);
 	for (unsigned int i = 0; i < stats->n_key_to_pixel; i++)
 		fprintf(stats->file, "%s%" PRIu32, i ? "," : "", stats->key_to_pixel_us[i]);
 	stats->n_key_to_pixel = 0;

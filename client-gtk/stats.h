@@ -35,10 +35,15 @@ struct clove_stats_display {
 	struct clove_display_counts counts;
 };
 
+/* What USB channels carried. */
+struct clove_stats_usb {
+	uint64_t bytes_in, bytes_out;
+};
+
 /* One line; `counts` of all channels since the beginning of the session, and of its displays. */
 void clove_stats_write(struct clove_stats *stats, uint64_t now_us, bool is_connected,
-		const struct clove_display_counts *counts, const struct clove_stats_display *displays,
-		unsigned int n_displays);
+		const struct clove_display_counts *counts, const struct clove_stats_usb *usb,
+		const struct clove_stats_display *displays, unsigned int n_displays);
 
 /* For people: what display `number` did between two counts. To be freed by g_free. */
 char *clove_stats_text(unsigned int number, const struct clove_display_counts *before,

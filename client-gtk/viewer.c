@@ -15,6 +15,7 @@
 #include "client-gtk/screenshot.h"
 #include "client-gtk/session.h"
 #include "client-gtk/stats.h"
+#include "client-gtk/usb-sharing.h"
 #include "client-gtk/window.h"
 #include "common/net/tcp.h"
 #include "common/util/log.h"
@@ -36,6 +37,7 @@ struct clove_viewer {
 	struct clove_loop *loop;
 	struct clove_session *session;
 	struct clove_input *input;
+	struct clove_usb_sharing *usb;
 	struct clove_stats stats;
 	struct shown shown[WINDOWS_MOST];
 	unsigned int n_shown;
@@ -331,7 +333,23 @@ static void window_statistics(void *opaque, struct clove_window *window, bool is
 	}
 }
 
+static void window_usb(void *opaque, struct clove_window *window)
+{
+	struct clove_viewer *viewer = opaque;
+
+	clove_usb_sharing_show(viewer->usb, clove_window_gtk(window));
+}
+
+static void window_usb_reset(void *opaque)
+{
+	struct clove_viewer *viewer = opaque;
+
+	clove_usb_sharing_reset(viewer->usb);
+}
+
 static const struct clove_window_events window_events = {
+	.usb = window_usb,
+	.usb_reset = window_usb_reset,
 	.statistics = window_statistics,
 	.close = window_close,
 	.send_keys = window_send_keys,
@@ -415,6 +433,7 @@ static void session_connected(void *opaque)
 	struct clove_viewer *viewer = opaque;
 	char *uri = clove_uri_format(&viewer->settings->address);
 
+	clove_usb_sharing_connected(viewer->usb, true);
 	if (!viewer->settings->is_file && !is_unattended(viewer))
 		clove_connect_dialog_remember(uri);
 	g_free(uri);
@@ -572,13 +591,68 @@ static void session_channel_lost(void *opaque, enum clove_channel_type type, uin
 		clove_input_set_channel(viewer->input, NULL);
 	/* all channels go when a server ends, in any order: the main channel's end then says so */
 	clove_log(INFO, "session", "%s channel %u: %s", clove_channel_type_name(type), id, cause);
-	if (type == CLOVE_CHANNEL_CURSOR)
+	if (type == CLOVE_CHANNEL_CURSOR || type == CLOVE_CHANNEL_USBREDIR)
 		return;
 	text = type == CLOVE_CHANNEL_INPUTS ?
 			g_strdup_printf("Keyboard and mouse do not reach the guest: %s", cause) :
 			g_strdup_printf("Screen %u is not updated any more: %s", id + 1u, cause);
 	set_banner(viewer, text, NULL);
 	g_free(text);
+}
+
+/* -- USB -- */
+
+static void session_usb_came(void *opaque, struct clove_usbredir_channel *channel)
+{
+	clove_usb_sharing_came(((struct clove_viewer *)opaque)->usb, channel);
+}
+
+static void session_usb_device_left(void *opaque, struct clove_usbredir_channel *channel, const char *why)
+{
+	clove_usb_sharing_device_left(((struct clove_viewer *)opaque)->usb, channel, why);
+}
+
+static void session_usb_filter(void *opaque, struct clove_usbredir_channel *channel, const char *rules)
+{
+	clove_usb_sharing_filter(((struct clove_viewer *)opaque)->usb, channel, rules);
+}
+
+static void session_usb_went(void *opaque, struct clove_usbredir_channel *channel, const char *why)
+{
+	clove_usb_sharing_went(((struct clove_viewer *)opaque)->usb, channel, why);
+}
+
+static bool usb_has_focus(void *opaque)
+{
+	struct clove_viewer *viewer = opaque;
+
+	for (unsigned int i = 0; i < viewer->n_shown; i++)
+		if (gtk_window_has_toplevel_focus(clove_window_gtk(viewer->shown[i].window)) &&
+				gtk_widget_is_focus(clove_display_widget_area(
+				clove_window_view(viewer->shown[i].window))))
+			return true;
+	return false;
+}
+
+static void usb_message(void *opaque, const char *text)
+{
+	struct clove_viewer *viewer = opaque;
+
+	if (!viewer->is_lost) /* its banner says more */
+		set_banner(viewer, text, NULL);
+}
+
+static const struct clove_usb_sharing_events usb_events = {
+	.has_focus = usb_has_focus,
+	.message = usb_message,
+};
+
+static void end_session(struct clove_viewer *viewer)
+{
+	clove_usb_sharing_connected(viewer->usb, false);
+	clove_input_set_channel(viewer->input, NULL);
+	clove_session_free(viewer->session);
+	viewer->session = NULL;
 }
 
 /* -- failing, asking, trying again -- */
@@ -688,8 +762,7 @@ static void session_failed(void *opaque, enum clove_failure failure, const char 
 	bool had_password = viewer->settings->address.password != NULL;
 	char *sentence;
 
-	clove_session_free(viewer->session);
-	viewer->session = NULL;
+	end_session(viewer);
 	if (viewer->is_lost && (failure == CLOVE_FAILURE_CONNECT || failure == CLOVE_FAILURE_EARLY)) {
 		clove_reconnect_found(&viewer->reconnect, false);
 		plan_reconnect(viewer);
@@ -719,9 +792,7 @@ static void session_lost(void *opaque, enum clove_err err)
 {
 	struct clove_viewer *viewer = opaque;
 
-	clove_input_set_channel(viewer->input, NULL);
-	clove_session_free(viewer->session);
-	viewer->session = NULL;
+	end_session(viewer);
 	if (is_unattended(viewer)) {
 		g_printerr("clove-viewer: The server ended the connection (%s). Look whether the virtual "
 				"machine still runs.\n", clove_err_name(err));
@@ -753,12 +824,15 @@ static const struct clove_session_events session_events = {
 	.cursor_moved = session_cursor_moved,
 	.cursor_visible = session_cursor_visible,
 	.cursor_reset = session_cursor_reset,
+	.usb_came = session_usb_came,
+	.usb_device_left = session_usb_device_left,
+	.usb_filter = session_usb_filter,
+	.usb_went = session_usb_went,
 };
 
 static void start(struct clove_viewer *viewer)
 {
-	clove_input_set_channel(viewer->input, NULL);
-	clove_session_free(viewer->session);
+	end_session(viewer);
 	if (!viewer->n_shown)
 		add_window(viewer);
 	update_titles(viewer);
@@ -869,9 +943,11 @@ static void write_stats(struct clove_viewer *viewer)
 {
 	struct clove_stats_display displays[CLOVE_SESSION_DISPLAYS];
 	struct clove_display_counts counts;
+	struct clove_stats_usb usb;
 	unsigned int n = 0;
 
 	clove_session_count(viewer->session, &counts);
+	clove_session_count_usb(viewer->session, &usb.bytes_in, &usb.bytes_out);
 	for (unsigned int id = 0; id < CLOVE_SESSION_DISPLAYS; id++) {
 		const struct clove_session_display *display = clove_session_display(viewer->session, id);
 
@@ -881,7 +957,7 @@ static void write_stats(struct clove_viewer *viewer)
 		clove_display_count(display->channel, &displays[n++].counts);
 	}
 	clove_stats_write(&viewer->stats, clove_now_us(), clove_session_is_connected(viewer->session),
-			&counts, displays, n);
+			&counts, &usb, displays, n);
 }
 
 static gboolean on_stats(gpointer data)
@@ -905,8 +981,8 @@ static void fini(struct clove_viewer *viewer)
 	clove_stats_close(&viewer->stats);
 	close_dialog(viewer);
 	clove_connector_cancel(viewer->look);
-	clove_input_set_channel(viewer->input, NULL);
-	clove_session_free(viewer->session);
+	end_session(viewer);
+	clove_usb_sharing_free(viewer->usb);
 	for (unsigned int i = 0; i < viewer->n_shown; i++)
 		free_window(viewer, &viewer->shown[i]);
 	clove_input_free(viewer->input);
@@ -926,6 +1002,7 @@ enum clove_exit clove_viewer_run(struct clove_settings *settings)
 		return CLOVE_EXIT_BAD_TARGET;
 	}
 	viewer.input = clove_input_new(&input_events, &viewer, &settings->hotkeys, &viewer.stats);
+	viewer.usb = clove_usb_sharing_new(viewer.loop, settings, &usb_events, &viewer);
 	viewer.signals[0] = g_unix_signal_add(SIGINT, on_end_signal, &viewer);
 	viewer.signals[1] = g_unix_signal_add(SIGTERM, on_end_signal, &viewer);
 	viewer.signals[2] = g_unix_signal_add(SIGUSR1, on_screenshot_signal, &viewer);

@@ -274,6 +274,15 @@ static void screenshot(GSimpleAction *action, GVariant *parameter, gpointer data
 	window->events->screenshot(window->opaque, window);
 }
 
+static void usb(GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+	struct clove_window *window = data;
+
+	(void)action;
+	(void)parameter;
+	window->events->usb(window->opaque, window);
+}
+
 static void release(GSimpleAction *action, GVariant *parameter, gpointer data)
 {
 	struct clove_window *window = data;
@@ -311,6 +320,7 @@ static const GActionEntry entries[] = {
 	{ "scale", NULL, NULL, "true", toggle_scale, { 0 } },
 	{ "statistics", NULL, NULL, "false", toggle_statistics, { 0 } },
 	{ "screenshot", screenshot, NULL, NULL, NULL, { 0 } },
+	{ "usb", usb, NULL, NULL, NULL, { 0 } },
 	{ "release", release, NULL, NULL, NULL, { 0 } },
 	{ "close", close_window, NULL, NULL, NULL, { 0 } },
 	{ "about", about, NULL, NULL, NULL, { 0 } },
@@ -328,6 +338,8 @@ void clove_window_hotkey(struct clove_window *window, enum clove_hotkey_action a
 		set_zoom(window, 100);
 	else if (action == CLOVE_HOTKEY_STATISTICS)
 		g_action_group_activate_action(G_ACTION_GROUP(window->actions), "statistics", NULL);
+	else if (action == CLOVE_HOTKEY_USB_DEVICE_RESET)
+		window->events->usb_reset(window->opaque);
 }
 
 /* A menu shows the hotkey that does the same. */
@@ -351,20 +363,24 @@ static void append_item(GMenu *menu, const struct clove_window *window, const ch
 static GMenuModel *main_menu(const struct clove_window *window)
 {
 	GMenu *menu = g_menu_new(), *view = g_menu_new(), *picture = g_menu_new(), *program = g_menu_new();
+	GMenu *devices = g_menu_new();
 
 	append_item(view, window, "_Full Screen", "win.full-screen", CLOVE_HOTKEY_TOGGLE_FULLSCREEN);
 	append_item(view, window, "_Scale to Window", "win.scale", CLOVE_HOTKEYS);
 	append_item(view, window, "Zoom _In", "win.zoom-in", CLOVE_HOTKEY_ZOOM_IN);
 	append_item(view, window, "Zoom _Out", "win.zoom-out", CLOVE_HOTKEY_ZOOM_OUT);
 	append_item(view, window, "_Normal Size", "win.zoom-reset", CLOVE_HOTKEY_ZOOM_RESET);
+	g_menu_append(devices, "_USB Devices…", "win.usb");
 	g_menu_append(picture, "Save S_creenshot…", "win.screenshot");
 	append_item(picture, window, "S_tatistics", "win.statistics", CLOVE_HOTKEY_STATISTICS);
 	g_menu_append(program, "_About Clove Viewer", "win.about");
 	g_menu_append(program, "_Close", "win.close");
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(view));
+	g_menu_append_section(menu, NULL, G_MENU_MODEL(devices));
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(picture));
 	g_menu_append_section(menu, NULL, G_MENU_MODEL(program));
 	g_object_unref(view);
+	g_object_unref(devices);
 	g_object_unref(picture);
 	g_object_unref(program);
 	return G_MENU_MODEL(menu);
@@ -412,6 +428,14 @@ static GtkWidget *menu_button_new(const char *icon, const char *name, const char
 	return button;
 }
 
+static GtkWidget *usb_button_new(void)
+{
+	GtkWidget *button = button_new("media-removable-symbolic", "USB devices");
+
+	gtk_actionable_set_action_name(GTK_ACTIONABLE(button), "win.usb");
+	return button;
+}
+
 static GtkWidget *header_new(struct clove_window *window)
 {
 	GtkWidget *header = gtk_header_bar_new(), *full;
@@ -419,6 +443,7 @@ static GtkWidget *header_new(struct clove_window *window)
 	gtk_header_bar_set_show_close_button(GTK_HEADER_BAR(header), TRUE);
 	gtk_header_bar_pack_start(GTK_HEADER_BAR(header), menu_button_new("input-keyboard-symbolic",
 			"Send keys to the guest", "_Keys", keys_menu()));
+	gtk_header_bar_pack_start(GTK_HEADER_BAR(header), usb_button_new());
 	gtk_header_bar_pack_end(GTK_HEADER_BAR(header), menu_button_new("open-menu-symbolic", "Menu",
 			NULL, main_menu(window)));
 	full = button_new("view-fullscreen-symbolic", "Full screen");
@@ -446,6 +471,7 @@ static GtkWidget *bar_new(struct clove_window *window)
 	gtk_label_set_ellipsize(GTK_LABEL(window->bar_title), PANGO_ELLIPSIZE_END);
 	gtk_container_add(GTK_CONTAINER(box), menu_button_new("input-keyboard-symbolic",
 			"Send keys to the guest", "_Keys", keys_menu()));
+	gtk_container_add(GTK_CONTAINER(box), usb_button_new());
 	gtk_container_add(GTK_CONTAINER(box), window->bar_title);
 	gtk_container_add(GTK_CONTAINER(box), menu_button_new("open-menu-symbolic", "Menu", NULL,
 			main_menu(window)));
@@ -695,6 +721,8 @@ struct clove_window *clove_window_new(const struct clove_settings *settings,
 	g_signal_connect(window->window, "delete-event", G_CALLBACK(on_delete), window);
 	g_signal_connect(window->window, "window-state-event", G_CALLBACK(on_state), window);
 	g_signal_connect_after(window->stack, "size-allocate", G_CALLBACK(on_stack_allocate), window);
+	g_simple_action_set_enabled(G_SIMPLE_ACTION(g_action_map_lookup_action(G_ACTION_MAP(window->actions),
+			"usb")), !settings->is_usb_disabled);
 	if (settings->is_unscaled)
 		g_action_group_change_action_state(G_ACTION_GROUP(window->actions), "scale",
 				g_variant_new_boolean(FALSE));

@@ -19,6 +19,9 @@ struct clove_window_events {
 	/* The banner's button. */
 	void (*banner)(void *opaque, struct clove_window *window);
 	void (*painted)(void *opaque, struct clove_window *window);
+	/* The USB devices are to be shown; or unplugged and plugged in again. */
+	void (*usb)(void *opaque, struct clove_window *window);
+	void (*usb_reset)(void *opaque);
 	/* Statistics are wanted over the picture, or no more. */
 	void (*statistics)(void *opaque, struct clove_window *window, bool is_wanted);
 };

@@ -16,9 +16,9 @@ struct peer {
 	bool is_closed;
 };
 
-static void peer_note(struct peer *peer, const char *format, ...)
+static inline void peer_note(struct peer *peer, const char *format, ...)
 		__attribute__((format(printf, 2, 3)));
-static void peer_note(struct peer *peer, const char *format, ...)
+static inline void peer_note(struct peer *peer, const char *format, ...)
 {
 	va_list args;
 

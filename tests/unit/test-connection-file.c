@@ -116,6 +116,36 @@ START_TEST(test_connection_file_is_deleted_when_it_says_so)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool is_disabled, shares;
+	const char *filter, *on_connect;
+} usb[] = {
+	{ "", false, false, NULL, NULL },
+	{ "enable-usbredir=0\n", true, false, NULL, NULL },
+	{ "enable-usbredir=1\nenable-usb-autoshare=true\n", false, true, NULL, NULL },
+	{ "usb-filter=0x08,-1,-1,-1,1\nusb-redirect-on-connect=-1,0x1234,-1,-1,1|3,-1,-1,-1,0\n", false, false,
+		"0x08,-1,-1,-1,1", "-1,0x1234,-1,-1,1|3,-1,-1,-1,0" },
+	{ "usb-filter=null\nusb-redirect-on-connect=1,2,3\n", false, false, NULL, NULL },
+	{ "usb-filter=-1,-1,-1,-1,0\n", false, false, "-1,-1,-1,-1,0", NULL },
+};
+
+START_TEST(test_connection_file_says_what_becomes_of_usb)
+{
+	char *text = g_strconcat(SPICE "port=1\n", usb[_i].text, NULL), *error;
+	struct clove_settings settings = { 0 };
+	bool deletes;
+
+	ck_assert_int_eq(clove_connection_file_parse(text, strlen(text), &settings, &deletes, &error), CLOVE_OK);
+	ck_assert_int_eq(settings.is_usb_disabled, usb[_i].is_disabled);
+	ck_assert_int_eq(settings.shares_usb, usb[_i].shares);
+	ck_assert_pstr_eq(settings.usb_filter, usb[_i].filter);
+	ck_assert_pstr_eq(settings.usb_connect_filter, usb[_i].on_connect);
+	clove_settings_fini(&settings);
+	g_free(text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("connection-file");
@@ -127,6 +157,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_connection_file_cases, 0, G_N_ELEMENTS(cases));
 	tcase_add_loop_test(tcase, test_connection_file_is_deleted_when_it_says_so, 0,
 			G_N_ELEMENTS(deletions));
+	tcase_add_loop_test(tcase, test_connection_file_says_what_becomes_of_usb, 0, G_N_ELEMENTS(usb));
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -45,13 +45,14 @@ START_TEST(test_stats_write_displays)
 	};
 	char path[] = "/tmp/clove-stats-XXXXXX", *error = NULL, *line = NULL;
 	struct clove_display_counts sum = { .bytes_in = 12 };
+	struct clove_stats_usb usb = { 0 };
 	struct clove_stats stats = { 0 };
 	int fd = mkstemp(path);
 
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 	ck_assert(clove_stats_open(&stats, path, &error));
-	clove_stats_write(&stats, 5000, true, &sum, displays, 2);
+	clove_stats_write(&stats, 5000, true, &sum, &usb, displays, 2);
 	clove_stats_close(&stats);
 	ck_assert(g_file_get_contents(path, &line, NULL, NULL));
 	unlink(path);

@@ -239,6 +239,7 @@ END_TEST
 START_TEST(test_stats_measure_from_the_first_key_to_the_next_change)
 {
 	struct clove_display_counts counts = { .bytes_in = 5, .decode_us = 7 };
+	struct clove_stats_usb usb = { 11, 12 };
 	char *path = g_strdup_printf("%s/clove-stats-%d", g_get_tmp_dir(), getpid()), *text, *error = NULL;
 	struct clove_stats stats = { 0 };
 
@@ -257,18 +258,20 @@ START_TEST(test_stats_measure_from_the_first_key_to_the_next_change)
 	clove_stats_key(&stats, 10000);
 	clove_stats_changed(&stats);
 	clove_stats_painted(&stats, 9000000); /* too late to be its answer */
-	clove_stats_write(&stats, 9000000, true, &counts, NULL, 0);
-	clove_stats_write(&stats, 9900000, false, &counts, NULL, 0);
+	clove_stats_write(&stats, 9000000, true, &counts, &usb, NULL, 0);
+	clove_stats_write(&stats, 9900000, false, &counts, &usb, NULL, 0);
 	clove_stats_close(&stats);
 	ck_assert(g_file_get_contents(path, &text, NULL, NULL));
 	ck_assert_str_eq(text, "{\"time_ms\":9000,\"connected\":true,\"bytes_in\":5,\"bytes_out\":0,"
 			"\"messages\":0,\"drawings\":0,\"skipped\":0,\"images\":0,\"frames\":0,"
 			"\"painted\":4,\"decode_us\":7,\"draw_us\":0,\"streams\":0,\"video_frames\":0,"
-			"\"video_dropped\":0,\"video_decode_us\":0,\"keys\":3,\"key_to_pixel_us\":[3000],\"displays\":[]}\n"
+			"\"video_dropped\":0,\"video_decode_us\":0,"
+			"\"usb_bytes_in\":11,\"usb_bytes_out\":12,\"keys\":3,\"key_to_pixel_us\":[3000],\"displays\":[]}\n"
 			"{\"time_ms\":9900,\"connected\":false,\"bytes_in\":5,\"bytes_out\":0,"
 			"\"messages\":0,\"drawings\":0,\"skipped\":0,\"images\":0,\"frames\":0,"
 			"\"painted\":4,\"decode_us\":7,\"draw_us\":0,\"streams\":0,\"video_frames\":0,"
-			"\"video_dropped\":0,\"video_decode_us\":0,\"keys\":3,\"key_to_pixel_us\":[],\"displays\":[]}\n");
+			"\"video_dropped\":0,\"video_decode_us\":0,"
+			"\"usb_bytes_in\":11,\"usb_bytes_out\":12,\"keys\":3,\"key_to_pixel_us\":[],\"displays\":[]}\n");
 	g_unlink(path);
 	g_free(text);
 	g_free(path);

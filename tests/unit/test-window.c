@@ -53,7 +53,21 @@ static void on_statistics(void *opaque, struct clove_window *window, bool is_wan
 	g_string_append(done, is_wanted ? "statistics " : "no-statistics ");
 }
 
+static void on_usb(void *opaque, struct clove_window *window)
+{
+	(void)opaque;
+	(void)window;
+	g_string_append(done, "usb ");
+}
+
+static void on_usb_reset(void *opaque)
+{
+	(void)opaque;
+	g_string_append(done, "usb-reset ");
+}
+
 static const struct clove_window_events events = {
+	.usb = on_usb, .usb_reset = on_usb_reset,
 	.close = on_close, .send_keys = on_send_keys, .release = on_release, .screenshot = on_screenshot,
 	.banner = on_other, .painted = on_other, .statistics = on_statistics,
 };
@@ -157,7 +171,7 @@ START_TEST(test_window_menus_do_what_they_say)
 	find_menus(header, gtk_widget_get_action_group(GTK_WIDGET(clove_window_gtk(window)), "win"));
 	ck_assert_str_eq(done->str, "29+56+111 29+56+14 29+56+59 29+56+60 29+56+61 29+56+62 29+56+63 "
 			"29+56+64 29+56+65 29+56+66 29+56+67 29+56+68 29+56+87 29+56+88 99 125 42+87 release "
-			"screenshot statistics ");
+			"usb screenshot statistics ");
 	window_free(window);
 }
 END_TEST
@@ -192,6 +206,19 @@ START_TEST(test_window_lays_statistics_over_the_picture)
 }
 END_TEST
 
+START_TEST(test_window_hides_usb_that_is_switched_off)
+{
+	struct clove_settings settings = { .zoom = 100, .is_usb_disabled = _i };
+	struct clove_window *window = window_new(&settings);
+	GActionGroup *actions = gtk_widget_get_action_group(GTK_WIDGET(clove_window_gtk(window)), "win");
+
+	ck_assert_int_eq(g_action_group_get_action_enabled(actions, "usb"), !_i);
+	clove_window_hotkey(window, CLOVE_HOTKEY_USB_DEVICE_RESET);
+	ck_assert_str_eq(done->str, "usb-reset ");
+	window_free(window);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("window");
@@ -208,6 +235,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, test_window_names_every_control);
 	tcase_add_test(tcase, test_window_menus_do_what_they_say);
 	tcase_add_test(tcase, test_window_lays_statistics_over_the_picture);
+	tcase_add_loop_test(tcase, test_window_hides_usb_that_is_switched_off, 0, 2);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
