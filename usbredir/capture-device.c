@@ -106,7 +106,7 @@ static bool fill_control(struct clove_request *request, const struct clove_usb_t
 	if (!(setup->request_type & CLOVE_USB_IN) && setup->length)
 		memcpy(buffer + LIBUSB_CONTROL_SETUP_SIZE, transfer->data, setup->length);
 	request->usb->type = LIBUSB_TRANSFER_TYPE_CONTROL;
-	request->usb->buffer = buffer;
+	request->usb->buffer = request->control = buffer;
 	request->usb->length = LIBUSB_CONTROL_SETUP_SIZE + setup->length;
 	request->usb->timeout = CONTROL_LIMIT_MS;
 	return true;
@@ -134,7 +134,7 @@ static void fill_data(struct clove_request *request, const struct clove_usb_tran
 		return;
 	usb->num_iso_packets = (int)transfer->packet_count;
 	for (uint32_t i = 0; i < transfer->packet_count; i++) {
-		usb->iso_packet_desc[i].length = transfer->packets[i].len;
+		usb->iso_packet_desc[i].length = request->packets[i].len = transfer->packets[i].len;
 		len += transfer->packets[i].len;
 	}
 	usb->length = (int)len;
@@ -324,26 +324,15 @@ static void on_opened(struct clove_captured *captured)
 	}
 }
 
-static void take_packets(struct clove_usb_transfer *transfer, const struct libusb_transfer *usb, size_t *actual)
+static size_t take_packets(struct clove_usb_transfer *transfer, const struct clove_request *request)
 {
-	*actual = 0;
-	for (uint32_t i = 0; i < transfer->packet_count; i++) {
-		static const uint8_t statuses[] = {
-			[LIBUSB_TRANSFER_COMPLETED] = CLOVE_USB_SUCCESS,
-			[LIBUSB_TRANSFER_ERROR] = CLOVE_USB_IOERROR,
-			[LIBUSB_TRANSFER_TIMED_OUT] = CLOVE_USB_TIMEOUT,
-			[LIBUSB_TRANSFER_CANCELLED] = CLOVE_USB_CANCELLED,
-			[LIBUSB_TRANSFER_STALL] = CLOVE_USB_STALL,
-			[LIBUSB_TRANSFER_NO_DEVICE] = CLOVE_USB_IOERROR,
-			[LIBUSB_TRANSFER_OVERFLOW] = CLOVE_USB_BABBLE,
-		};
-		const struct libusb_iso_packet_descriptor *from = &usb->iso_packet_desc[i];
-		struct clove_usb_packet *packet = &transfer->packets[i];
+	size_t actual = 0;
 
-		packet->status = from->status < sizeof statuses ? statuses[from->status] : CLOVE_USB_IOERROR;
-		packet->actual = from->actual_length < packet->len ? (uint16_t)from->actual_length : packet->len;
-		*actual += packet->actual;
+	for (uint32_t i = 0; i < transfer->packet_count; i++) {
+		transfer->packets[i] = request->packets[i];
+		actual += request->packets[i].actual;
 	}
+	return actual;
 }
 
 static void take_answer(struct clove_captured *captured, struct clove_request *request)
@@ -364,9 +353,9 @@ static void take_answer(struct clove_captured *captured, struct clove_request *r
 		if (actual > transfer->len)
 			actual = transfer->len;
 		if (transfer->type == CLOVE_USB_CONTROL && transfer->setup.request_type & CLOVE_USB_IN && actual)
-			memcpy(transfer->data, request->usb->buffer + LIBUSB_CONTROL_SETUP_SIZE, actual);
+			memcpy(transfer->data, request->control + LIBUSB_CONTROL_SETUP_SIZE, actual);
 		if (transfer->type == CLOVE_USB_ISO)
-			take_packets(transfer, request->usb, &actual);
+			actual = take_packets(transfer, request);
 		clove_usb_complete(transfer, request->status, actual);
 	}
 	free_request(request);

@@ -224,9 +224,12 @@ static uint8_t status_of(enum libusb_transfer_status status)
 	}
 }
 
+/* libusb's part ends here: what it has of the device must be gone before the device is closed. */
 static void finish(struct clove_claim *claim, struct clove_request *request, uint8_t status)
 {
 	request->status = status;
+	libusb_free_transfer(request->usb);
+	request->usb = NULL;
 	clove_list_remove(&request->link);
 	clove_list_append(&claim->done, &request->link);
 }
@@ -238,36 +241,45 @@ static void LIBUSB_CALL on_transfer(struct libusb_transfer *usb)
 
 	if (usb->status == LIBUSB_TRANSFER_NO_DEVICE)
 		lose(claim, unplugged);
+	for (uint32_t i = 0; i < request->packet_count; i++) {
+		const struct libusb_iso_packet_descriptor *from = &usb->iso_packet_desc[i];
+		struct clove_usb_packet *packet = &request->packets[i];
+
+		packet->status = status_of(from->status);
+		packet->actual = from->actual_length < packet->len ? (uint16_t)from->actual_length : packet->len;
+	}
 	request->actual = usb->actual_length > 0 ? (size_t)usb->actual_length : 0;
 	finish(claim, request, status_of(usb->status));
 }
 
-/* The kernel bounds what its transfers may hold at a time (usbfs_memory_mb): then it waits for others to end. */
-static void fly(struct clove_claim *claim, struct clove_request *request)
+/* False: it has to wait for others to end, as the kernel bounds what all transfers may hold (usbfs_memory_mb). */
+static bool fly(struct clove_claim *claim, struct clove_request *request)
 {
 	int error = libusb_submit_transfer(request->usb);
 
+	if (error == LIBUSB_ERROR_NO_MEM && !clove_list_is_empty(&claim->flying))
+		return false;
 	if (!error) {
 		clove_list_remove(&request->link);
 		clove_list_append(&claim->flying, &request->link);
-	} else if (error == LIBUSB_ERROR_NO_MEM && !clove_list_is_empty(&claim->flying)) {
-		clove_list_remove(&request->link);
-		clove_list_prepend(&claim->waiting, &request->link);
-	} else {
-		clove_log_limited(DEBUG, "usb", "%s: transfer on 0x%02x: %s", claim->local.name,
-				request->usb->endpoint, libusb_error_name(error));
-		finish(claim, request, status_of_error(claim, error));
+		return true;
 	}
+	clove_log_limited(DEBUG, "usb", "%s: transfer on 0x%02x: %s", claim->local.name, request->usb->endpoint,
+			libusb_error_name(error));
+	finish(claim, request, status_of_error(claim, error));
+	return true;
 }
 
+/* Each endpoint keeps its order; none waits for another, whose transfers may end only by what this one sends. */
 static void fly_those_waiting(struct clove_claim *claim)
 {
-	while (!clove_list_is_empty(&claim->waiting)) {
-		struct clove_list *first = claim->waiting.next;
+	uint32_t blocked = 0;
 
-		fly(claim, request_of(first));
-		if (claim->waiting.next == first)
-			return;
+	CLOVE_LIST_FOR_EACH(item, &claim->waiting) {
+		uint32_t endpoint = 1u << clove_usb_index(request_of(item)->usb->endpoint);
+
+		if (!(blocked & endpoint) && !fly(claim, request_of(item)))
+			blocked |= endpoint;
 	}
 }
 
@@ -277,9 +289,9 @@ static bool is_on(const struct clove_request *request, uint32_t endpoints)
 	return endpoints & 1u << clove_usb_index(request->usb->endpoint);
 }
 
-static bool is_any_flying(struct clove_claim *claim, uint32_t endpoints)
+static bool is_any(struct clove_list *list, uint32_t endpoints)
 {
-	CLOVE_LIST_FOR_EACH(item, &claim->flying) {
+	CLOVE_LIST_FOR_EACH(item, list) {
 		if (is_on(request_of(item), endpoints))
 			return true;
 	}
@@ -299,7 +311,7 @@ static void quiesce(struct clove_claim *claim, uint32_t endpoints)
 		if (is_on(request_of(item), endpoints))
 			libusb_cancel_transfer(request_of(item)->usb);
 	}
-	while (is_any_flying(claim, endpoints)) {
+	while (is_any(&claim->flying, endpoints)) {
 		if (clove_now_ms() > limit) {
 			lose(claim, "it did not answer");
 			return;
@@ -380,14 +392,14 @@ static void reset(struct clove_claim *claim)
 
 static uint16_t setup_word(const struct clove_request *request, int at)
 {
-	return clove_le16(request->usb->buffer + at);
+	return clove_le16(request->control + at);
 }
 
 static void answer_byte(struct clove_request *request, uint8_t byte)
 {
 	if (request->usb->length <= (int)LIBUSB_CONTROL_SETUP_SIZE)
 		return;
-	request->usb->buffer[LIBUSB_CONTROL_SETUP_SIZE] = byte;
+	request->control[LIBUSB_CONTROL_SETUP_SIZE] = byte;
 	request->actual = 1;
 }
 
@@ -493,9 +505,9 @@ static const struct kernel_request {
 
 static const struct kernel_request *kernel_request(const struct clove_request *request)
 {
-	const uint8_t *setup = request->usb->buffer;
+	const uint8_t *setup = request->control;
 
-	if (request->usb->type != LIBUSB_TRANSFER_TYPE_CONTROL)
+	if (!setup)
 		return NULL;
 	for (size_t i = 0; i < sizeof kernel_requests / sizeof kernel_requests[0]; i++) {
 		if (setup[0] == kernel_requests[i].request_type && setup[1] == kernel_requests[i].request)
@@ -551,16 +563,13 @@ static void on_submit(void *thread, void *carried)
 		finish(claim, request, special->serve(claim, request));
 		return;
 	}
-	if (request->usb->type != LIBUSB_TRANSFER_TYPE_CONTROL)
+	if (!request->control)
 		claim->is_first_time = false;
 	request->usb->dev_handle = claim->handle;
 	request->usb->callback = on_transfer;
 	request->usb->user_data = request;
-	if (clove_list_is_empty(&claim->waiting)) {
-		fly(claim, request);
-	} else {
+	if (is_any(&claim->waiting, 1u << clove_usb_index(request->usb->endpoint)) || !fly(claim, request))
 		clove_list_append(&claim->waiting, &request->link);
-	}
 }
 
 struct cancelling {
@@ -777,32 +786,29 @@ static void end(struct clove_usb_thread *thread)
 
 /* ---- the home's side ----------------------------------------------------------------------- */
 
-struct clove_request *clove_request_new(uint32_t packets, bool may_reshape)
+struct clove_request *clove_request_new(uint32_t packet_count, bool may_reshape)
 {
-	struct clove_request *request = calloc(1, sizeof *request);
+	struct clove_request *request = calloc(1, sizeof *request + packet_count * sizeof request->packets[0]);
 
 	if (!request)
 		return NULL;
 	clove_list_init(&request->link);
-	request->usb = libusb_alloc_transfer((int)packets);
+	request->packet_count = packet_count;
+	request->usb = libusb_alloc_transfer((int)packet_count);
 	if (may_reshape)
 		request->new_shape = calloc(1, sizeof *request->new_shape);
-	if (!request->usb || (may_reshape && !request->new_shape)) {
-		clove_request_free(request);
-		return NULL;
-	}
-	return request;
+	if (request->usb && (!may_reshape || request->new_shape))
+		return request;
+	clove_request_free(request);
+	return NULL;
 }
 
 void clove_request_free(struct clove_request *request)
 {
 	if (!request)
 		return;
-	if (request->usb) {
-		if (request->usb->type == LIBUSB_TRANSFER_TYPE_CONTROL)
-			free(request->usb->buffer);
-		libusb_free_transfer(request->usb);
-	}
+	libusb_free_transfer(request->usb);
+	free(request->control);
 	free(request->new_shape);
 	free(request);
 }

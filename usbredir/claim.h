@@ -26,17 +26,20 @@ struct clove_request {
 	struct clove_claim *claim;           /* the thread's */
 	uint64_t id;
 	void *opaque;                        /* the home's */
-	struct libusb_transfer *usb;         /* a control request's buffer begins with the setup packet */
+	struct libusb_transfer *usb;         /* freed by the thread when it is done */
+	uint8_t *control;                    /* its buffer, begins with the setup packet; NULL: no control request */
 	bool is_streams;                     /* no transfer, but bulk streams (usb/device.h) */
 	uint32_t stream_endpoints, stream_count;
 	uint8_t status;                      /* enum clove_usb_status */
 	size_t actual;
 	struct clove_usb_shape *new_shape;   /* room for what a request may make of the device, or NULL */
 	bool is_reshaped;                    /* it did, and new_shape holds it */
+	uint32_t packet_count;               /* iso */
+	struct clove_usb_packet packets[];
 };
 
-/* Room for a transfer with n iso packets. NULL without memory. */
-struct clove_request *clove_request_new(uint32_t packets, bool may_reshape);
+/* NULL without memory. */
+struct clove_request *clove_request_new(uint32_t packet_count, bool may_reshape);
 /* Not its data, but a control request's buffer. Takes NULL. */
 void clove_request_free(struct clove_request *request);
 
