@@ -20,6 +20,10 @@
 extern "C" {
 #endif
 
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 struct clove_ehci;
 struct clove_usb_device;          /* a USB device, not yet or no longer plugged in */
 
@@ -70,10 +74,36 @@ bool clove_ehci_unplug(struct clove_ehci *ehci, int port);
 /* What is plugged in at a port, for people; NULL: nothing. */
 const char *clove_ehci_port_name(const struct clove_ehci *ehci, int port);
 
+/* ---- devices made of software; NULL without memory ---- */
+
+enum { CLOVE_EHCI_WRITABLE = 1, CLOVE_EHCI_CD = 2 };
+
+/* A file or block device as a USB stick, or as a CD (also what holds ISO 9660). NULL with *error set, a sentence that
+ * says why (free() it). It reads and writes inside clove_ehci_run(). */
+struct clove_usb_device *clove_ehci_storage_new(const char *path, unsigned int flags, char **error);
+
+/* Boot keyboard; wakes a sleeping guest that allowed it. usage: HID usage page 7. */
+struct clove_usb_device *clove_ehci_keyboard_new(void);
+void clove_ehci_keyboard_key(struct clove_usb_device *keyboard, uint8_t usage, bool is_down);
+
+/* Absolute pointer: x and y 0..32767; buttons: bit 0 left, 1 right, 2 middle; wheel in notches. */
+struct clove_usb_device *clove_ehci_tablet_new(void);
+void clove_ehci_tablet_move(struct clove_usb_device *tablet, uint16_t x, uint16_t y, uint8_t buttons, int8_t wheel);
+
+struct clove_usb_device *clove_ehci_serial_new(void);  /* CDC-ACM: what is written comes back */
+struct clove_usb_device *clove_ehci_audio_new(void);   /* UAC1 headset with a tone of 1 kHz */
+
+/* Of one that was never plugged in. Takes NULL. */
+void clove_ehci_device_free(struct clove_usb_device *device);
+
 /* For live migration, of the controller; its devices are plugged in at the target by the VMM. size is the room,
  * in and out; false: too small (*size says how much is needed), or on load: damaged, or of another version. */
 bool clove_ehci_save(const struct clove_ehci *ehci, void *data, size_t *size);
 bool clove_ehci_load(struct clove_ehci *ehci, const void *data, size_t size);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
