@@ -39,6 +39,7 @@ video.sh qxl ours
 access.sh
 libvirt.sh
 sleep.sh
+usb-vmc.sh
 bad-input.sh
 drawings.sh
 ../raster/raster.sh
