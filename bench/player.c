@@ -500,6 +500,8 @@ struct player_channel *player_link(struct player *player, enum clove_channel_typ
 	} else if (type == CLOVE_CHANNEL_DISPLAY) {
 		clove_caps_set(&wanted.channel_caps, CLOVE_DISPLAY_CAP_MONITORS_CONFIG);
 		clove_caps_set(&wanted.channel_caps, CLOVE_DISPLAY_CAP_LZ4_COMPRESSION);
+	} else if (type == CLOVE_CHANNEL_USBREDIR && player->where.unpacks) {
+		clove_caps_set(&wanted.channel_caps, CLOVE_VMC_CAP_DATA_COMPRESS_LZ4);
 	}
 	clove_link_init_client(&channel->link, &wanted, player->where.password);
 	fd = player_socket(&player->where);

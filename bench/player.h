@@ -21,6 +21,7 @@ struct player_where {
 	struct clove_tls *tls; /* NULL: plain */
 	const char *password;  /* NULL: none */
 	const struct clove_caps *display_caps; /* what is announced; NULL: monitors' config and LZ4 */
+	bool unpacks;          /* LZ4 on usbredir channels is announced */
 };
 
 /* CLOCK_MONOTONIC, ns; 0: has not happened. */

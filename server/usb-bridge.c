@@ -41,6 +41,7 @@ struct clove_usb_bridge {
 	struct clove_timer *sweep;        /* soon: peers that are over go */
 	struct clove_list peers;
 	unsigned int n_peers;
+	uint32_t deadline_ms;
 };
 
 struct peer {
@@ -157,15 +158,14 @@ static int on_read(void *end, uint8_t *bytes, int len)
 	return (int)n;
 }
 
-/* Without a viewer the socket is read all the same, or a peer that goes would not be noticed. */
+/* Not before a viewer is there: until then the socket is read, or a peer that goes would not be noticed. */
 static void on_wants(void *end, bool read, bool write)
 {
 	struct peer *peer = end;
-	bool is_waiting = !clove_char_device_has_user(peer->device);
 
 	peer->budget = TURN_MOST;
 	if (!peer->is_over)
-		watch_for(peer, (read || is_waiting ? CLOVE_READ : 0) | (write ? CLOVE_WRITE : 0));
+		watch_for(peer, (read ? CLOVE_READ : 0) | (write ? CLOVE_WRITE : 0));
 }
 
 /* A usbredir guest has a hello to say, and then waits for one. */
@@ -318,7 +318,7 @@ static bool add_peer(struct clove_usb_bridge *bridge, int fd)
 		free(peer);
 		return false;
 	}
-	clove_timer_start(loop, peer->deadline, CLOVE_USB_BRIDGE_GREETING_MS);
+	clove_timer_start(loop, peer->deadline, bridge->deadline_ms);
 	clove_list_append(&bridge->peers, &peer->link);
 	bridge->n_peers++;
 	return true;
@@ -416,6 +416,7 @@ struct clove_usb_bridge *clove_usb_bridge_new(struct SpiceServer *server, const 
 	if (bridge) {
 		bridge->server = server;
 		bridge->fd = fd;
+		bridge->deadline_ms = CLOVE_USB_BRIDGE_GREETING_MS;
 		clove_list_init(&bridge->peers);
 		bridge->rest = clove_timer_add(server->loop, on_rested, bridge);
 		bridge->sweep = clove_timer_add(server->loop, on_sweep, bridge);
@@ -460,6 +461,11 @@ void clove_usb_bridge_free(struct clove_usb_bridge *bridge)
 	close(bridge->fd);
 	free(bridge->path);
 	free(bridge);
+}
+
+void clove_usb_bridge_set_deadline(struct clove_usb_bridge *bridge, uint32_t ms)
+{
+	bridge->deadline_ms = ms;
 }
 
 CLOVE_EXPORT int clove_server_set_usb_bridge(SpiceServer *server, const char *path)

@@ -3,6 +3,8 @@
 #ifndef CLOVE_SERVER_USB_BRIDGE_H
 #define CLOVE_SERVER_USB_BRIDGE_H
 
+#include <stdint.h>
+
 struct SpiceServer;
 struct clove_usb_bridge;
 
@@ -16,5 +18,8 @@ enum {
 struct clove_usb_bridge *clove_usb_bridge_new(struct SpiceServer *server, const char *path);
 /* Its channels go with it. NULL is fine. */
 void clove_usb_bridge_free(struct clove_usb_bridge *bridge);
+
+/* For tests: CLOVE_USB_BRIDGE_GREETING_MS is long to wait for. */
+void clove_usb_bridge_set_deadline(struct clove_usb_bridge *bridge, uint32_t ms);
 
 #endif

@@ -190,9 +190,9 @@ static const SpiceTabletInterface vmm_tablet_if = {
 	.set_logical_size = vmm_size, .position = vmm_position, .wheel = vmm_wheel,
 	.buttons = vmm_tablet_buttons,
 };
-static SpiceKbdInstance vmm_kbd = { .base = { &vmm_kbd_if.base } };
-static SpiceMouseInstance vmm_mouse = { .base = { &vmm_mouse_if.base } };
-static SpiceTabletInstance vmm_tablet = { .base = { &vmm_tablet_if.base } };
+static __attribute__((unused)) SpiceKbdInstance vmm_kbd = { .base = { &vmm_kbd_if.base } };
+static __attribute__((unused)) SpiceMouseInstance vmm_mouse = { .base = { &vmm_mouse_if.base } };
+static __attribute__((unused)) SpiceTabletInstance vmm_tablet = { .base = { &vmm_tablet_if.base } };
 
 /* -- a QXL interface without commands -- */
 
