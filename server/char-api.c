@@ -64,11 +64,6 @@ static int on_read(void *end, uint8_t *bytes, int len)
 	return interface_of(end)->read(end, bytes, len);
 }
 
-static bool says_when_writable(const SpiceCharDeviceInterface *interface)
-{
-	return interface->base.minor_version >= 3 && interface->flags & SPICE_CHAR_DEVICE_NOTIFY_WRITABLE;
-}
-
 static bool is_running(const struct SpiceServer *server)
 {
 	return server->vm_state != CLOVE_VM_STOPPED;
@@ -84,13 +79,15 @@ static bool has_agent(const struct SpiceServer *server)
 	return false;
 }
 
+/* NOTIFY_WRITABLE is not believed: QEMU's usb-redir takes nothing while the VM is paused, which we are not told of
+ * (vm_stop is for other reasons), and says nothing when it goes on. A transfer would wait until the guest gives up. */
 static struct SpiceCharDeviceState *new_state(struct SpiceServer *server, SpiceCharDeviceInstance *device)
 {
 	static const struct clove_char_ops ops = { .state = on_state, .write = on_write, .read = on_read };
 	struct SpiceCharDeviceState *state = calloc(1, sizeof *state);
 	struct clove_char_options options = {
-		.ops = &ops, .end = device, .is_polled = !says_when_writable(interface_of(device)),
-		.is_drained = true, .is_running = is_running(server),
+		.ops = &ops, .end = device, .is_polled = true, .is_drained = true,
+		.is_running = is_running(server),
 	};
 
 	if (!state)

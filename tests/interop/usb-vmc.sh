@@ -8,7 +8,7 @@
 whose=${SERVER:-ours}
 [ "$whose" = stock ] || need_ours
 
-head -c 3000320 /dev/urandom > "$t/a.iso"
+head -c 8194048 /dev/urandom > "$t/a.iso"
 head -c 1024000 /dev/urandom > "$t/b.iso"
 sum_of() { md5sum < "$1" | cut -c 1-32; }
 a=$(sum_of "$t/a.iso") b=$(sum_of "$t/b.iso")
@@ -49,15 +49,18 @@ view() { client "$t/$1.log" "${@:2}"; viewer=$client_pid; }
 view remote-viewer remote-viewer --spice-disable-audio $take_all --spice-share-cd="$t/a.iso" --spice-share-cd="$t/b.iso" "$t/tls.vv"
 check "remote-viewer, TLS: the guest reads two CDs at once" reads "$a" "$b"
 stopped() {
-	local got
+	local got n
 
 	in_guest 'rm -f /tmp/count; echo 3 > /proc/sys/vm/drop_caches; (cat /dev/sr* | wc -c > /tmp/part; mv /tmp/part /tmp/count) & sleep 0.1' \
 		>/dev/null
-	guest qmp "$t/g" '{"execute":"stop"}' >/dev/null
-	sleep 1
-	guest qmp "$t/g" '{"execute":"cont"}' >/dev/null
+	for n in {1..8}; do
+		guest qmp "$t/g" '{"execute":"stop"}' >/dev/null
+		sleep 0.1
+		guest qmp "$t/g" '{"execute":"cont"}' >/dev/null
+		sleep 0.1
+	done
 	got=$(in_guest 'until [ -s /tmp/count ]; do sleep 0.2; done; cat /tmp/count' 30)
-	[ "$got" = 4024320 ] || { echo "$got bytes"; return 1; }
+	[ "$got" = 9218048 ] || { echo "$got bytes"; return 1; }
 	in_guest 'echo 3 > /proc/sys/vm/drop_caches' >/dev/null
 	reads "$a" "$b"
 }

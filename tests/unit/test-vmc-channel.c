@@ -265,6 +265,21 @@ START_TEST(test_a_vm_that_rests)
 }
 END_TEST
 
+/* As QEMU's `stop` and `cont`: nobody says that the device takes bytes again. */
+START_TEST(test_a_vm_that_is_paused)
+{
+	struct viewer *viewer = &viewers[0];
+
+	viewer_link(viewer, 0);
+	NET_TURN_UNTIL(vmm.loop, sticks[0].is_open);
+	sticks[0].may_take = 10;
+	viewer_say(viewer, 3000);
+	NET_TURN_UNTIL(vmm.loop, sticks[0].taken == 10);
+	sticks[0].may_take = SIZE_MAX;
+	NET_TURN_UNTIL(vmm.loop, sticks[0].taken == 3000);
+}
+END_TEST
+
 /* -- going, from inside -- */
 
 static void unplug_once(struct stick *stick)
@@ -391,6 +406,7 @@ int main(void)
 	tcase_add_test(tc, test_a_slow_vmm);
 	tcase_add_test(tc, test_a_slow_client);
 	tcase_add_test(tc, test_a_vm_that_rests);
+	tcase_add_test(tc, test_a_vm_that_is_paused);
 	tcase_add_loop_test(tc, test_gone_from_inside, 0, 4);
 	tcase_add_loop_test(tc, test_bad_packing, 0, sizeof packings / sizeof *packings);
 	tcase_add_loop_test(tc, test_great_messages, 0, 2);
