@@ -96,8 +96,13 @@ struct clove_usb_device *clove_ehci_audio_new(void);   /* UAC1 headset with a to
 /* Of one that was never plugged in. Takes NULL. */
 void clove_ehci_device_free(struct clove_usb_device *device);
 
-/* For live migration, of the controller; its devices are plugged in at the target by the VMM. size is the room,
- * in and out; false: too small (*size says how much is needed), or on load: damaged, or of another version. */
+/* For live migration. With the guest stopped, pause: no new transfers begin. Then run until it is drained: what was
+ * sent to a device was told to the guest, so that it is not sent twice. Then save; or go on with pause(false). */
+void clove_ehci_pause(struct clove_ehci *ehci, bool is_paused);
+bool clove_ehci_is_drained(const struct clove_ehci *ehci);
+/* The controller's state, not that of its devices: at the target the VMM plugs the same ones in, in the same order,
+ * and loads then; they are given their configuration again. size is the room, in and out; false: too small (*size
+ * says how much is needed), or on load: damaged, or of another version, and nothing was changed. */
 bool clove_ehci_save(const struct clove_ehci *ehci, void *data, size_t *size);
 bool clove_ehci_load(struct clove_ehci *ehci, const void *data, size_t size);
 

@@ -51,9 +51,29 @@ static void submit(struct ehci_attached *attached)
 	clove_usb_submit(attached->usb, control->transfer);
 }
 
-static enum ehci_answer on_setup(struct ehci_attached *attached, const struct ehci_qtd *qtd, size_t *moved)
+bool ehci_control_begin(struct ehci_attached *attached, const struct clove_usb_setup *setup)
 {
 	struct ehci_control *control = &attached->control;
+
+	ehci_control_abort(attached);
+	control->transfer = clove_usb_transfer_new(setup->request_type & CLOVE_USB_IN, CLOVE_USB_CONTROL,
+			setup->length, 0);
+	if (!control->transfer)
+		return false;
+	control->transfer->setup = *setup;
+	control->transfer->done = on_done;
+	control->transfer->opaque = attached;
+	if (setup->request_type & CLOVE_USB_IN) {
+		control->stage = CONTROL_IN;
+		submit(attached);
+	} else {
+		control->stage = CONTROL_OUT;
+	}
+	return true;
+}
+
+static enum ehci_answer on_setup(struct ehci_attached *attached, const struct ehci_qtd *qtd, size_t *moved)
+{
 	struct clove_usb_setup setup;
 	uint8_t bytes[8];
 
@@ -61,23 +81,11 @@ static enum ehci_answer on_setup(struct ehci_attached *attached, const struct eh
 		return ANSWER_STALL;
 	if (!ehci_qtd_read(attached->hc, qtd, bytes, sizeof bytes))
 		return ANSWER_FAULT;
-	ehci_control_abort(attached);
 	setup = (struct clove_usb_setup){ bytes[0], bytes[1], clove_le16(bytes + 2), clove_le16(bytes + 4),
 			clove_le16(bytes + 6) };
-	control->transfer = clove_usb_transfer_new(setup.request_type & CLOVE_USB_IN, CLOVE_USB_CONTROL,
-			setup.length, 0);
-	if (!control->transfer)
+	if (!ehci_control_begin(attached, &setup))
 		return ANSWER_ERROR;
-	control->transfer->setup = setup;
-	control->transfer->done = on_done;
-	control->transfer->opaque = attached;
 	*moved = sizeof bytes;
-	if (setup.request_type & CLOVE_USB_IN) {
-		control->stage = CONTROL_IN;
-		submit(attached);
-	} else {
-		control->stage = CONTROL_OUT;
-	}
 	return ANSWER_ACK;
 }
 
@@ -129,6 +137,8 @@ static enum ehci_answer status_in(struct ehci_attached *attached)
 	if (control->stage == CONTROL_OUT) {
 		if (control->moved != setup->length)
 			return ANSWER_STALL;
+		if (attached->hc->is_paused)
+			return ANSWER_WAIT;
 		control->stage = CONTROL_SUBMITTED;
 		submit(attached);
 	}
@@ -154,7 +164,7 @@ static enum ehci_answer on_in(struct ehci_attached *attached, const struct ehci_
 	answer = result(control);
 	if (answer != ANSWER_ACK)
 		return answer;
-	rest = control->transfer->actual - control->moved;
+	rest = control->transfer->actual > control->moved ? control->transfer->actual - control->moved : 0;
 	*moved = rest < qtd_total(qtd) ? rest : qtd_total(qtd);
 	if (*moved && !ehci_qtd_write(attached->hc, qtd, control->transfer->data + control->moved, *moved))
 		return ANSWER_FAULT;
@@ -194,6 +204,8 @@ enum ehci_answer ehci_control_token(struct ehci_attached *attached, const struct
 	*moved = 0;
 	switch (qtd_pid(qtd)) {
 	case PID_SETUP:
+		if (attached->hc->is_paused)
+			return ANSWER_WAIT;
 		return on_setup(attached, qtd, moved);
 	case PID_IN:
 		return on_in(attached, qtd, moved);

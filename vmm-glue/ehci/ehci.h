@@ -128,6 +128,7 @@ struct ehci_attached {
 	uint8_t address;
 	bool is_lost;              /* it said `gone` while we were busy */
 	bool may_wake;             /* DEVICE_REMOTE_WAKEUP, as the guest set it */
+	unsigned int restoring;    /* requests under way that give a migrated device its configuration again */
 	uint64_t reset_order;      /* who was reset last has address 0 */
 	struct ehci_control control;
 };
@@ -146,6 +147,8 @@ struct ehci_queue {
 	uint64_t pass;             /* the last pass that came by */
 	unsigned int order;        /* its place in that pass */
 	uint64_t frame;            /* periodic: the last frame that it was linked in */
+	uint64_t period;           /* frames between two of them; 0: not known */
+	uint64_t moved_frame;      /* the last in which something happened */
 	uint64_t seen;             /* ns */
 	struct clove_list works;   /* in the order of the list */
 	unsigned int work_count;
@@ -197,6 +200,7 @@ struct clove_ehci {
 	/* work and when */
 	bool is_busy;
 	bool must_run;
+	bool is_paused;            /* no transfer begins */
 	uint64_t active;           /* ns of the last thing that happened on the async schedule */
 	uint64_t periodic_active;
 	uint64_t async_at, periodic_at;
@@ -204,7 +208,8 @@ struct clove_ehci {
 	uint64_t wish;             /* what wake_at was told last */
 	uint64_t pass;
 	unsigned int fetches;      /* left in this pass */
-	unsigned int in_flight;
+	unsigned int in_flight;    /* transfers that devices have */
+	unsigned int answers;      /* periodic ones that came back since the last look */
 	struct clove_list queues[EHCI_BUCKETS];
 	unsigned int queue_count;
 	struct clove_list orphans;
@@ -247,6 +252,7 @@ void ehci_ports_reset(struct clove_ehci *hc);
 uint32_t ehci_port_read(struct clove_ehci *hc, unsigned int n);
 void ehci_port_write(struct clove_ehci *hc, unsigned int n, uint32_t value, uint32_t mask);
 void ehci_ports_routed(struct clove_ehci *hc);     /* CONFIGFLAG 0 -> 1 */
+void ehci_hub_at_port(struct clove_ehci *hc, unsigned int n); /* makes it, or moves it there */
 struct ehci_attached *ehci_find(struct clove_ehci *hc, uint32_t address, uint8_t speed);
 void ehci_attached_lost(struct clove_ehci *hc);    /* unplugs who said `gone` while we were busy */
 void ehci_attach(struct ehci_attached *attached, struct clove_usb_device *take_usb);
@@ -264,10 +270,13 @@ bool ehci_hub_is_enabled(const struct ehci_hub *hub, unsigned int n);
 bool ehci_hub_is_suspended(const struct ehci_hub *hub, unsigned int n);
 void ehci_hub_port_changed(struct ehci_hub *hub, unsigned int n); /* plugged in, or out */
 void ehci_hub_port_wakes(struct ehci_hub *hub, unsigned int n);
+uint32_t ehci_hub_port_state(const struct ehci_hub *hub, unsigned int n); /* status, and above it the changes */
+void ehci_hub_port_restore(struct ehci_hub *hub, unsigned int n, uint32_t state);
 
 /* schedule.c: both answer true when something moved */
 bool ehci_async_pass(struct clove_ehci *hc);
 bool ehci_periodic_frames(struct clove_ehci *hc, uint64_t first, uint64_t last, uint64_t iso_first);
+bool ehci_periodic_answers(struct clove_ehci *hc, uint64_t frame);
 void ehci_doorbell(struct clove_ehci *hc);
 bool ehci_fetch(struct clove_ehci *hc, uint32_t address, uint32_t *words, unsigned int count);
 struct ehci_queue *ehci_queue_find(struct clove_ehci *hc, uint32_t address, bool may_make);
@@ -304,5 +313,7 @@ enum ehci_answer { ANSWER_WAIT, ANSWER_ACK, ANSWER_STALL, ANSWER_ERROR, ANSWER_B
 enum ehci_answer ehci_control_token(struct ehci_attached *attached, const struct ehci_qtd *qtd, size_t *moved);
 void ehci_control_abort(struct ehci_attached *attached);
 bool ehci_control_is_waiting(const struct ehci_attached *attached);
+/* Begins a control transfer in the middle, for who restores one. Takes nothing. */
+bool ehci_control_begin(struct ehci_attached *attached, const struct clove_usb_setup *setup);
 
 #endif

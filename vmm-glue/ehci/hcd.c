@@ -206,6 +206,12 @@ void clove_ehci_memory_changed(struct clove_ehci *ehci)
 	ehci_kick(ehci);
 }
 
+void clove_ehci_pause(struct clove_ehci *ehci, bool is_paused)
+{
+	ehci->is_paused = is_paused;
+	ehci_kick(ehci);
+}
+
 /* How long nothing may be looked at, by how long nothing has happened. */
 static uint64_t async_step(uint64_t idle)
 {
@@ -250,6 +256,8 @@ static void run_periodic(struct clove_ehci *hc, uint64_t now)
 		hc->frame_next = frame + 1;
 		if (ehci_periodic_frames(hc, first, frame, frame < LATE_FRAMES ? 0 : frame - LATE_FRAMES + 1))
 			hc->periodic_active = now;
+	} else if (hc->answers && ehci_periodic_answers(hc, frame)) {
+		hc->periodic_active = now;
 	}
 	idle = now > hc->periodic_active ? now - hc->periodic_active : 0;
 	hc->periodic_at = time_of(hc, (frame + (hc->iso_until > now ? 1 : periodic_step(idle))) << 3);

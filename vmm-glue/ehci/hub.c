@@ -75,6 +75,23 @@ bool ehci_hub_is_suspended(const struct ehci_hub *hub, unsigned int n)
 	return hub->ports[n].status & SUSPEND;
 }
 
+uint32_t ehci_hub_port_state(const struct ehci_hub *hub, unsigned int n)
+{
+	return hub->ports[n].status | (uint32_t)hub->ports[n].change << 16;
+}
+
+/* As it was before a migration, with what is plugged in now. */
+void ehci_hub_port_restore(struct ehci_hub *hub, unsigned int n, uint32_t state)
+{
+	struct hub_port *port = &hub->ports[n];
+	bool was_there = state & CONNECTION, is_there = port->attached.usb;
+
+	port->status = (uint16_t)state;
+	port->change = (uint16_t)(state >> 16);
+	if (was_there != is_there)
+		ehci_hub_port_changed(hub, n);
+}
+
 /* The status change endpoint: a bit for each port with a change, as long as it has one (11.12.4). */
 static void run(struct clove_model *model)
 {

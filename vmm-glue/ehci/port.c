@@ -270,6 +270,18 @@ struct ehci_attached *ehci_find(struct clove_ehci *hc, uint32_t address, uint8_t
 
 /* ---- plugging --------------------------------------------------------------------------------------- */
 
+void ehci_hub_at_port(struct clove_ehci *hc, unsigned int n)
+{
+	struct ehci_port *from;
+
+	if (hc->ports[n].attached.usb || !(hc->hub || (hc->hub = ehci_hub_new(hc))))
+		return;
+	from = hub_port(hc);
+	if (from)
+		from->attached.usb = NULL;
+	ehci_attach(&hc->ports[n].attached, ehci_hub_device(hc->hub));
+}
+
 /* The hub comes with the first device that needs it, on the last free root port, and stays. */
 static bool need_hub(struct clove_ehci *hc)
 {

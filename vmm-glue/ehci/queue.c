@@ -267,6 +267,8 @@ static enum started start(struct clove_ehci *hc, struct ehci_queue *queue, struc
 	bool is_fault = false;
 
 	*answer = ANSWER_ERROR;
+	if (hc->is_paused)
+		return NOT_NOW;
 	if (qtd_pid(first) == PID_SETUP || !max_packet ||
 			(shape->type != CLOVE_USB_BULK && shape->type != CLOVE_USB_INTERRUPT))
 		return REFUSED;
@@ -392,6 +394,8 @@ bool ehci_queue_execute(struct clove_ehci *hc, struct ehci_queue *queue, struct 
 			retire(hc, queue, qh, ANSWER_ERROR, false);
 			return true;
 		}
+		if (attached->usb->is_suspended || attached->restoring)
+			return has_moved;
 		if (!qh_number(qh)) {
 			if (!limit || !step_control(hc, queue, attached, qh))
 				return has_moved;

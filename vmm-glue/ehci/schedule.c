@@ -12,7 +12,6 @@ enum {
 	FRAME_STEPS = 128,         /* elements of one frame, those already read included */
 	FRAME_LIST = 1024,
 	UNSEEN = 100000000,        /* ns after which a QH in no schedule gives its transfers back */
-	UNCHECKED = 32000000,      /* ns between two looks whether a waiting QH is still linked */
 	KEPT_QUEUES = 64,
 };
 
@@ -180,12 +179,23 @@ static unsigned int bits(uint32_t mask)
 	return (unsigned int)__builtin_popcount(mask);
 }
 
-static bool visit_periodic(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_qh *qh)
+static bool visit_periodic(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_qh *qh, uint64_t frame)
 {
 	bool is_split = qh_speed(qh) != CLOVE_USB_HIGH;
 
 	/* S-mask 0: never (4.10.1); start and complete of a split in one step */
-	return qh_smask(qh) && ehci_queue_execute(hc, queue, qh, is_split ? 1 : bits(qh_smask(qh)) * qh_mult(qh));
+	if (!qh_smask(qh) || !ehci_queue_execute(hc, queue, qh, is_split ? 1 : bits(qh_smask(qh)) * qh_mult(qh)))
+		return false;
+	queue->moved_frame = frame;
+	return true;
+}
+
+/* A frame's place in which this QH is linked; the distance to the one before is how often it is due. */
+static void was_linked(struct ehci_queue *queue, uint64_t frame)
+{
+	if (frame > queue->frame && frame - queue->frame <= FRAME_LIST)
+		queue->period = frame - queue->frame;
+	queue->frame = frame;
 }
 
 static bool walk_frame(struct clove_ehci *hc, uint64_t frame, bool has_iso)
@@ -207,7 +217,7 @@ static bool walk_frame(struct clove_ehci *hc, uint64_t frame, bool has_iso)
 			if (queue && queue->pass == hc->pass) {
 				if (queue->frame == frame)
 					return has_moved;  /* a loop */
-				queue->frame = frame;
+				was_linked(queue, frame);
 				link = queue->next;
 				break;
 			}
@@ -215,9 +225,9 @@ static bool walk_frame(struct clove_ehci *hc, uint64_t frame, bool has_iso)
 			if (!queue)
 				return has_moved;
 			queue->is_periodic = true;
-			queue->frame = frame;
+			was_linked(queue, frame);
 			link = qh.link;
-			has_moved |= visit_periodic(hc, queue, &qh);
+			has_moved |= visit_periodic(hc, queue, &qh, frame);
 			break;
 		case LINK_ITD:
 		case LINK_SITD:
@@ -267,6 +277,31 @@ static bool is_linked(struct clove_ehci *hc, const struct ehci_queue *queue)
 	return false;
 }
 
+/* What a device answered between two frames of its QH is told at once, if that is not oftener than the QH is due: a
+ * frame that was empty may as well have been later. */
+bool ehci_periodic_answers(struct clove_ehci *hc, uint64_t frame)
+{
+	bool has_moved = false;
+	struct ehci_qh qh;
+
+	hc->answers = 0;
+	hc->pass++;
+	for (int i = 0; i < EHCI_BUCKETS; i++)
+		CLOVE_LIST_FOR_EACH(item, &hc->queues[i]) {
+			struct ehci_queue *queue = CLOVE_CONTAINER(item, struct ehci_queue, link);
+			const struct ehci_work *work = CLOVE_CONTAINER(queue->works.next, struct ehci_work, link);
+
+			if (!queue->is_periodic || clove_list_is_empty(&queue->works) || !work->is_done ||
+					!queue->period || frame < queue->moved_frame + queue->period ||
+					!ehci_is_running(hc) || !is_linked(hc, queue))
+				continue;
+			hc->fetches = EHCI_FETCHES;
+			if (fetch_queue(hc, queue->address, &qh))
+				has_moved |= visit_periodic(hc, queue, &qh, frame);
+		}
+	return has_moved;
+}
+
 static bool is_waiting(struct clove_ehci *hc, const struct ehci_queue *queue)
 {
 	if (!clove_list_is_empty(&queue->works))
@@ -282,16 +317,13 @@ uint64_t ehci_queues_expire(struct clove_ehci *hc)
 	uint64_t now = ehci_now(hc), again = EHCI_NEVER;
 	bool is_periodic_on = ehci_is_running(hc) && hc->reg[USBSTS] & USBSTS_PSS;
 
-	if (!hc->in_flight)
-		return EHCI_NEVER;
 	for (int i = 0; i < EHCI_BUCKETS; i++)
 		CLOVE_LIST_FOR_EACH(item, &hc->queues[i]) {
 			struct ehci_queue *queue = CLOVE_CONTAINER(item, struct ehci_queue, link);
-			uint64_t limit = queue->is_periodic && is_periodic_on ? UNCHECKED : UNSEEN;
 
 			if (!is_waiting(hc, queue))
 				continue;
-			if (now - queue->seen >= limit) {
+			if (now - queue->seen >= UNSEEN) {
 				if (queue->is_periodic && is_periodic_on && is_linked(hc, queue)) {
 					queue->seen = now;
 				} else {
@@ -299,8 +331,8 @@ uint64_t ehci_queues_expire(struct clove_ehci *hc)
 					continue;
 				}
 			}
-			if (queue->seen + limit < again)
-				again = queue->seen + limit;
+			if (queue->seen + UNSEEN < again)
+				again = queue->seen + UNSEEN;
 		}
 	return again;
 }

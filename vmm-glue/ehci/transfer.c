@@ -141,10 +141,12 @@ static void on_done(struct clove_usb_transfer *transfer)
 		ehci_work_free(work);
 		return;
 	}
-	if (work->queue->is_periodic)
+	if (work->queue->is_periodic) {
 		hc->periodic_active = ehci_now(hc);
-	else
+		hc->answers++;
+	} else {
 		hc->active = ehci_now(hc);
+	}
 	ehci_kick(hc);
 }
 
