@@ -48,19 +48,20 @@ static char *measure(struct clove_image *image, const char *path)
 	return NULL;
 }
 
-char *clove_image_open(struct clove_image *image, const char *path, bool is_writable)
+char *clove_image_open(struct clove_image *image, const char *path, int take_fd, bool is_writable)
 {
 	char *error;
 
 	*image = (struct clove_image){ .is_writable = is_writable };
 	/* NONBLOCK: a named pipe must not hold us; files do not care. */
-	image->fd = open(path, (is_writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	image->fd = take_fd > 0 ? take_fd : open(path, (is_writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (image->fd < 0)
 		return is_writable && (errno == EACCES || errno == EROFS || errno == EPERM) ?
 				sentence("cannot write to %s: %s; share it read-only, or make it writable", path,
 						strerror(errno)) :
 				sentence("cannot open %s: %s", path, strerror(errno));
-	error = measure(image, path);
+	error = is_writable && (fcntl(image->fd, F_GETFL) & O_ACCMODE) != O_RDWR ?
+			sentence("%s was not opened for writing", path) : measure(image, path);
 	if (error) {
 		close(image->fd);
 		image->fd = -1;

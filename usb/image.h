@@ -15,8 +15,9 @@ struct clove_image {
 	bool has_no_nowait;          /* its file system cannot say whether it would wait */
 };
 
-/* NULL; or a sentence (free it) that says why the file cannot be used and what to do. */
-char *clove_image_open(struct clove_image *image, const char *path, bool is_writable);
+/* NULL; or a sentence (free it) that says why the file cannot be used and what to do. `take_fd` > 0: it was opened
+ * by someone who may, and `path` is only its name. */
+char *clove_image_open(struct clove_image *image, const char *path, int take_fd, bool is_writable);
 void clove_image_close(struct clove_image *image); /* flushes; harmless on fd -1 */
 
 /* How many of `len` bytes could be moved; less at the end of a file that became shorter, or on an error. */

@@ -19,6 +19,7 @@ struct clove_usb_storage_options {
 	bool is_writable;            /* otherwise it is write-protected */
 	struct clove_loop *loop;     /* the home's: what may wait for the disk then runs on a thread. NULL: it
 	                              * happens inside submit, and the caller waits */
+	int fd;                      /* > 0: the file, opened already (taken, on failure too); `path` is its name */
 };
 
 /* Mass storage, bulk-only transport, on a file or block device; high speed. NULL with *error set (a sentence; free

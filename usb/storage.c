@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "common/util/log.h"
 #include "common/util/worker.h"
 #include "usb/model.h"
@@ -572,10 +573,12 @@ struct clove_usb_device *clove_usb_storage_new(const struct clove_usb_storage_op
 
 	*error = NULL;
 	if (!storage) {
+		if (options->fd > 0)
+			close(options->fd);
 		*error = strdup("out of memory");
 		return NULL;
 	}
-	*error = clove_image_open(&scsi->image, options->path,
+	*error = clove_image_open(&scsi->image, options->path, options->fd,
 			options->is_writable && options->kind != CLOVE_USB_STORAGE_CD);
 	if (*error) {
 		free(storage);
