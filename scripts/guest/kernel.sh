@@ -22,7 +22,8 @@ dir=$cache/kernel
 mkdir -p "$dir"
 exec 9>"$dir/lock"
 flock 9
-if [ -s "$dir/ready" ]; then
+# (what an older one of these scripts unpacked lacks the media core, which USB sound needs)
+if [ -s "$dir/ready" ] && compgen -G "$dir/lib/modules/*/kernel/drivers/media/mc" >/dev/null; then
 	echo "$dir/$(cat "$dir/ready")"
 	exit 0
 fi
@@ -48,7 +49,7 @@ if ! fetch; then
 	fetch || { cat "$dir/get.log" >&2; die "cannot fetch $package; set GUEST_KERNEL to a Debian vmlinuz"; }
 fi
 dpkg-deb --fsys-tarfile "$dir"/get/*.deb | tar -C "$dir" -x --no-same-owner \
-	--exclude='*/drivers/media' --exclude='*/drivers/infiniband' --exclude='*/drivers/staging' \
+	--exclude='*/drivers/media/[!m]*' --exclude='*/drivers/media/mmc' --exclude='*/drivers/infiniband' --exclude='*/drivers/staging' \
 	--exclude='*/net/wireless' --exclude='*/drm/amd' --exclude='*/drm/i915' \
 	--exclude='*/drm/nouveau' --exclude='*/drm/radeon' ./boot ./lib/modules
 rm -rf "$dir/get" "$dir/get.log"

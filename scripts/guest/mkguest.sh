@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # mkguest.sh [-b PROGRAM]... [-f FILE:PATH]... OUT.cpio.gz
 # Builds the small test guest: busybox, this directory's init and prompt, the
-# modules of kernel.sh's Debian kernel that the tests need, and two little
-# programs (fbpat, evdump). -b adds a program of this machine with its shared
+# modules of kernel.sh's Debian kernel that the tests need, and three little
+# programs (fbpat, evdump, usbwork). -b adds a program of this machine with its shared
 # libraries, -f a plain file. Needs no root.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,7 +28,7 @@ mods="
  virtio_pci virtio_blk virtio_scsi virtio_console virtio_net virtio_balloon virtio_input virtio_rng
  qxl bochs cirrus virtio-gpu
  ehci-pci uhci-hcd ohci-pci xhci-pci usb-storage uas usbhid hid-generic cdc-acm usbserial ftdi_sio
- usbmon snd-usb-audio snd-hda-intel snd-hda-codec-generic snd-intel8x0 snd-ens1370 snd-pcm-oss
+ usbmon mc snd-usb-audio snd-hda-intel snd-hda-codec-generic snd-intel8x0 snd-ens1370 snd-pcm-oss
  evdev psmouse uinput usblp rndis_host cdc_ether asix ax88179_178a
  e1000 e1000e 8139cp 8139too
  sd_mod sr_mod cdrom sg ata_piix ata_generic ahci megaraid_sas lsi53c8xx sym53c8xx
@@ -49,7 +49,7 @@ done
 for a in modprobe insmod rmmod lsmod depmod mdev ip poweroff reboot; do ln -sf ../bin/busybox "$r/sbin/$a"; done
 install -m 755 "$here/init" "$r/init"
 install -m 755 "$here/prompt" "$here/screen" "$r/bin"
-for p in fbpat evdump; do ${CC:-cc} -O2 -s -static -o "$r/bin/$p" "$here/$p.c"; done
+for p in fbpat evdump usbwork; do ${CC:-cc} -O2 -s -static -o "$r/bin/$p" "$here/$p.c"; done
 echo 'root:x:0:0:root:/root:/bin/sh' > "$r/etc/passwd"
 echo 'root:x:0:' > "$r/etc/group"
 cat > "$r/etc/mdev.conf" <<'M'
