@@ -36,6 +36,7 @@ streams.sh std
 video.sh qxl
 video.sh std
 video.sh qxl ours
+ehci.sh
 access.sh
 libvirt.sh
 sleep.sh
