@@ -44,19 +44,28 @@ static int open_device(unsigned int bus, unsigned int address, const char **why)
 {
 	uint8_t descriptor[DEVICE_DESCRIPTOR];
 	char node[48];
-	struct stat status;
+	struct stat status, opened;
 	int fd;
 
 	snprintf(node, sizeof node, "/dev/bus/usb/%03u/%03u", bus, address);
+	if (lstat(node, &status) < 0) {
+		*why = errno == ENOENT || errno == ENODEV ? "it was unplugged" : strerror(errno);
+		return -1;
+	}
+	/* before it is opened: opening something else might do something */
+	if (!S_ISCHR(status.st_mode) || major(status.st_rdev) != USB_MAJOR ||
+			minor(status.st_rdev) != (bus - 1) * BUS_DEVICES + address - 1) {
+		*why = "that is no USB device";
+		return -1;
+	}
 	fd = open(node, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
 		*why = errno == ENOENT || errno == ENODEV ? "it was unplugged" : strerror(errno);
 		return -1;
 	}
 	*why = NULL;
-	if (fstat(fd, &status) < 0 || !S_ISCHR(status.st_mode) || major(status.st_rdev) != USB_MAJOR ||
-			minor(status.st_rdev) != (bus - 1) * BUS_DEVICES + address - 1)
-		*why = "that is no USB device";
+	if (fstat(fd, &opened) < 0 || opened.st_dev != status.st_dev || opened.st_ino != status.st_ino)
+		*why = "it was unplugged";
 	else if (pread(fd, descriptor, sizeof descriptor, 0) != (ssize_t)sizeof descriptor ||
 			descriptor[0] != DEVICE_DESCRIPTOR || descriptor[1] != 1)
 		*why = "it did not answer";
