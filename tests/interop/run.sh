@@ -40,6 +40,7 @@ ehci.sh
 access.sh
 libvirt.sh
 sleep.sh
+usb-viewer.sh
 usb-vmc.sh
 bad-input.sh
 drawings.sh
