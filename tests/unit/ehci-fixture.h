@@ -269,7 +269,7 @@ static inline uint32_t rig_control_at(struct rig *rig, uint32_t qh, const struct
 	clove_put_le16(rig->memory + setup_at + 2, setup->value);
 	clove_put_le16(rig->memory + setup_at + 4, setup->index);
 	clove_put_le16(rig->memory + setup_at + 6, setup->length);
-	if (!is_in && setup->length)
+	if (data && !is_in && setup->length)
 		memcpy(rig->memory + buffer, data, setup->length);
 	first = rig_qtd(rig, P_SETUP, 8, setup_at, 0);
 	last = rig_qtd(rig, is_in && setup->length ? P_OUT : P_IN, 0, 0, TOGGLE | IOC);
@@ -287,7 +287,7 @@ static inline uint32_t rig_control_at(struct rig *rig, uint32_t qh, const struct
 	token = get(rig, qh + 24);
 	if (moved)
 		*moved = middle ? setup->length - (get(rig, middle + 8) >> 16 & 0x7fff) : 0;
-	if (is_in && middle)
+	if (data && is_in && middle)
 		memcpy(data, rig->memory + buffer, setup->length);
 	put(rig, qh + 16, T);
 	rig->next = keep;
