@@ -71,8 +71,8 @@ START_TEST(test_config_space)
 		{ "A1: interrupt pin", 0x3d, 1, 7, 1 },
 		{ "A1: SBRN", 0x60, 1, 0xff, 0x20 },
 		{ "A1: FLADJ only while halted", 0x61, 1, 0x3f, 0x20 },
-		{ "A1: PM, then MSI", 0x50, 4, 0, 0xc9c25801 },
-		{ "A1: MSI is the last", 0x58, 4, 0, 0x00800005 },
+		{ "A1: PM, then MSI", 0x50, 4, 0, 0xc9c27001 },
+		{ "A1: MSI is the last", 0x70, 4, 0, 0x00800005 },
 		{ "A1: PMCSR", 0x54, 2, 0x0103, 0x0103 },
 		{ "A1: the OS owns it at once", 0x6b, 1, 1, 1 },
 		{ "A1: and the BIOS does not", 0x68, 4, 0x01010001, 0x01000001 },
@@ -162,7 +162,7 @@ START_TEST(test_interrupt_is_a_level_or_a_message)
 	clove_ehci_config_write(rig.hc, 4, 0x0406, 2);
 	ck_assert(!rig.irq);               /* INTx off */
 	ck_assert(clove_ehci_config_read(rig.hc, 6, 2) & 8);
-	clove_ehci_config_write(rig.hc, 0x5a, 0x81, 2);
+	clove_ehci_config_write(rig.hc, 0x72, 0x81, 2);
 	ck_assert(rig.irq);                /* MSI */
 	/* what is left pending is one more message */
 	rig.irqs = 0;
