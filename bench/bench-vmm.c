@@ -48,6 +48,7 @@
 	X(server_add_interface, "SPICE_SERVER_0.6.0") \
 	X(server_remove_interface, "SPICE_SERVER_0.6.0") \
 	X(server_kbd_leds, "SPICE_SERVER_0.6.0") \
+	X(server_char_device_wakeup, "SPICE_SERVER_0.6.0") \
 	X(server_get_num_clients, "SPICE_SERVER_0.10.0") \
 	X(server_set_name, "SPICE_SERVER_0.10.2") \
 	X(server_set_uuid, "SPICE_SERVER_0.10.2") \
@@ -103,7 +104,7 @@ struct cursor_update {
 
 static struct options {
 	const char *addr, *unix_path, *password, *tls_dir, *control;
-	int port, tls_port, width, height, compression;
+	int port, tls_port, width, height, compression, usb;
 	bool has_display, has_tablet, shows_events;
 } options = { .addr = "127.0.0.1", .width = 1024, .height = 768, .compression = 2, .has_display = true };
 
@@ -297,6 +298,84 @@ static const SpiceTabletInterface tablet_interface = {
 static SpiceKbdInstance keyboard = { .base.sif = &keyboard_interface.base };
 static SpiceMouseInstance mouse = { .base.sif = &mouse_interface.base };
 static SpiceTabletInstance tablet = { .base.sif = &tablet_interface.base };
+
+static SpiceServer *server;
+
+/* -- usbredir devices that give back whatever they take, as far as they have room -- */
+
+enum { USB_MOST = 8, USB_ROOM = 1 << 20 };
+
+static struct usb {
+	SpiceCharDeviceInstance device; /* first */
+	uint8_t bytes[USB_ROOM];
+	size_t at, len;
+	bool is_writing;
+} usbs[USB_MOST];
+
+static void on_usb_state(SpiceCharDeviceInstance *device, int connected)
+{
+	struct usb *usb = (struct usb *)device;
+
+	usb->at = 0;
+	usb->len = 0;
+	if (!connected)
+		return;
+	memset(usb->bytes, 0, 80); /* a hello has as many */
+	usb->len = 80;
+	spice.server_char_device_wakeup(device);
+}
+
+static int on_usb_read(SpiceCharDeviceInstance *device, uint8_t *bytes, int len)
+{
+	struct usb *usb = (struct usb *)device;
+	size_t n = usb->len < (size_t)len ? usb->len : (size_t)len;
+
+	memcpy(bytes, usb->bytes + usb->at, n);
+	usb->at += n;
+	usb->len -= n;
+	return (int)n;
+}
+
+static int on_usb_write(SpiceCharDeviceInstance *device, const uint8_t *bytes, int len)
+{
+	struct usb *usb = (struct usb *)device;
+	size_t n;
+
+	if (usb->is_writing) /* QEMU's asserts that it is not */
+		abort();
+	usb->is_writing = true;
+	memmove(usb->bytes, usb->bytes + usb->at, usb->len);
+	usb->at = 0;
+	n = USB_ROOM - usb->len < (size_t)len ? USB_ROOM - usb->len : (size_t)len;
+	memcpy(usb->bytes + usb->len, bytes, n);
+	usb->len += n;
+	spice.server_char_device_wakeup(device);
+	usb->is_writing = false;
+	return (int)n;
+}
+
+static const SpiceCharDeviceInterface usb_interface = {
+	.base = { SPICE_INTERFACE_CHAR_DEVICE, "bench usb", SPICE_INTERFACE_CHAR_DEVICE_MAJOR,
+			SPICE_INTERFACE_CHAR_DEVICE_MINOR },
+	.state = on_usb_state,
+	.write = on_usb_write,
+	.read = on_usb_read,
+	.flags = SPICE_CHAR_DEVICE_NOTIFY_WRITABLE,
+};
+
+static void usb_start(void)
+{
+	for (int i = 0; i < options.usb; i++) {
+		usbs[i].device = (SpiceCharDeviceInstance){ .base.sif = &usb_interface.base, .subtype = "usbredir" };
+		spice.server_add_interface(server, &usbs[i].device.base);
+	}
+}
+
+static void usb_end(void)
+{
+	for (int i = 0; i < options.usb; i++)
+		spice.server_remove_interface(&usbs[i].device.base);
+}
 
 /* -- the display: a frame buffer, its mirror, and a queue that the worker thread empties -- */
 
@@ -617,7 +696,6 @@ struct control {
 
 static struct control controls[CONTROLS_MAX];
 static int control_listener = -1;
-static SpiceServer *server;
 static uint64_t busy_ns, busy_due_ns;   /* a line of text that often; 0: never */
 static uint64_t nudge_ns, nudge_due_ns; /* a wake-up call for nothing */
 
@@ -1104,6 +1182,7 @@ static void server_start(void)
 		fprintf(stderr, "bench-vmm: tablet refused\n");
 		exit(2);
 	}
+	usb_start();
 	spice.server_vm_start(server);
 	if (options.has_display) {
 		paint_all();
@@ -1120,6 +1199,7 @@ static void server_end(void)
 	}
 	if (options.has_tablet)
 		spice.server_remove_interface(&tablet.base);
+	usb_end();
 	spice.server_destroy(server);
 	free(queued_cursor);
 	for (struct SpiceWatch *watch = watches; watch; watch = watch->next)
@@ -1129,7 +1209,7 @@ static void server_end(void)
 	sweep();
 }
 
-enum { ADDR = 256, PORT, TLS_PORT, TLS_DIR, UNIX, PASSWORD, CONTROL, SIZE, COMPRESSION, TABLET, NO_DISPLAY, EVENTS, HELP };
+enum { ADDR = 256, PORT, TLS_PORT, TLS_DIR, UNIX, PASSWORD, CONTROL, SIZE, COMPRESSION, TABLET, USB, NO_DISPLAY, EVENTS, HELP };
 
 static const struct option long_options[] = {
 	{ "addr", required_argument, NULL, ADDR },
@@ -1142,6 +1222,7 @@ static const struct option long_options[] = {
 	{ "size", required_argument, NULL, SIZE },             /* WxH */
 	{ "compression", required_argument, NULL, COMPRESSION }, /* 1 off, 2 auto_glz ... 7 lz4 */
 	{ "tablet", no_argument, NULL, TABLET },
+	{ "usb", required_argument, NULL, USB },               /* so many usbredir devices that echo */
 	{ "no-display", no_argument, NULL, NO_DISPLAY },
 	{ "events", no_argument, NULL, EVENTS },               /* print channel events */
 	{ "help", no_argument, NULL, HELP },
@@ -1161,6 +1242,7 @@ static void read_options(int argc, char **argv)
 		case CONTROL: options.control = optarg; break;
 		case COMPRESSION: options.compression = atoi(optarg); break;
 		case TABLET: options.has_tablet = true; break;
+		case USB: options.usb = atoi(optarg) < USB_MOST ? atoi(optarg) : USB_MOST; break;
 		case NO_DISPLAY: options.has_display = false; break;
 		case EVENTS: options.shows_events = true; break;
 		case SIZE:

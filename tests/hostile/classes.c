@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "common/codec/lz4.h"
 #include "common/protocol/enums.h"
 #include "tests/hostile/peer.h"
 
@@ -515,6 +516,71 @@ static void unread_answers(unsigned int type, uint32_t i)
 	clove_buf_fini(&buf);
 }
 
+/* Sizes that are not the block's, kinds that are not, blocks that are none. */
+static void vmc_packings(unsigned int type, uint32_t i)
+{
+	struct clove_buf buf = { 0 }, body = { 0 };
+	struct peer main, other;
+	char text[3000];
+	size_t size = 0;
+	uint8_t *room;
+
+	memset(text, 'x', sizeof text);
+	put(&body, i % 4 ? "\1" : (const char[]){ (char)chance() }, 1);
+	put32(&body, i % 3 ? sizeof text : absurd());
+	room = clove_buf_reserve(&body, 4000);
+	if (i % 5 == 4)
+		put_chance(&body, below(3000));
+	else if (clove_lz4_pack(room, 4000, CLOVE_BYTES(text, sizeof text), &size) == CLOVE_OK)
+		body.len += size;
+	if (i % 7 == 6 && body.len > 6)
+		flip_bits(&body, 1 + below(4));
+	for (int n = 0; n < 3; n++)
+		put_whole(&buf, CLOVE_VMC_COMPRESSED_DATA, body.data, body.len);
+	if (peer_session_open(&main, &other, type))
+		peer_say(&other, buf.data, buf.len);
+	peer_end(&other);
+	peer_close(&main);
+	clove_buf_fini(&body);
+	clove_buf_fini(&buf);
+}
+
+/* The devices of the VMM give back what they take: both directions fill up. */
+static void vmc_unread(unsigned int type, uint32_t i)
+{
+	struct clove_buf buf = { 0 }, body = { 0 };
+	struct peer main, other;
+
+	put_chance(&body, 60000);
+	while (buf.len < 8000000)
+		put_whole(&buf, CLOVE_VMC_DATA, body.data, body.len);
+	if (peer_session_open(&main, &other, type))
+		peer_say(&other, buf.data, buf.len);
+	if (i % 2)
+		peer_keep(&other);
+	else
+		peer_close(&other);
+	peer_close(&main);
+	clove_buf_fini(&body);
+	clove_buf_fini(&buf);
+}
+
+static void vmc_great(unsigned int type, uint32_t i)
+{
+	static const uint32_t sizes[] = { 64 << 20, (64 << 20) + 1, 256 << 20, UINT32_MAX, 16 << 20, 70000 };
+	struct clove_buf buf = { 0 }, body = { 0 };
+	struct peer main, other;
+
+	put_chance(&body, 50000);
+	put_message(&buf, i % 2 ? CLOVE_VMC_DATA : CLOVE_VMC_COMPRESSED_DATA, sizes[i / 2 % 6], body.data, body.len);
+	if (peer_session_open(&main, &other, type))
+		peer_say(&other, buf.data, buf.len);
+	peer_keep(&other);
+	peer_close(&main);
+	clove_buf_fini(&body);
+	clove_buf_fini(&buf);
+}
+
 static void inputs_values(unsigned int type, uint32_t i)
 {
 	struct clove_buf buf = { 0 };
@@ -728,7 +794,8 @@ static void half_message(unsigned int type, uint32_t i)
 
 #define EACH_CHANNEL(name, fn) \
 	{ "main: " name, fn, CLOVE_CHANNEL_MAIN }, { "display: " name, fn, CLOVE_CHANNEL_DISPLAY }, \
-	{ "inputs: " name, fn, CLOVE_CHANNEL_INPUTS }, { "cursor: " name, fn, CLOVE_CHANNEL_CURSOR }
+	{ "inputs: " name, fn, CLOVE_CHANNEL_INPUTS }, { "cursor: " name, fn, CLOVE_CHANNEL_CURSOR }, \
+	{ "usbredir: " name, fn, CLOVE_CHANNEL_USBREDIR }
 
 const struct hostile_class hostile_classes[] = {
 	{ "link: random bytes", random_bytes, 0 },
@@ -767,6 +834,9 @@ const struct hostile_class hostile_classes[] = {
 	{ "inputs: no answer read", unread_answers, CLOVE_CHANNEL_INPUTS },
 	{ "inputs: values", inputs_values, CLOVE_CHANNEL_INPUTS },
 	{ "main: agent", agent, CLOVE_CHANNEL_MAIN },
+	{ "usbredir: broken packings and bombs", vmc_packings, CLOVE_CHANNEL_USBREDIR },
+	{ "usbredir: much, and nothing read", vmc_unread, CLOVE_CHANNEL_USBREDIR },
+	{ "usbredir: half a great message", vmc_great, CLOVE_CHANNEL_USBREDIR },
 	{ "session: a channel three times", channel_twice, 0 },
 	{ "session: channels not offered", not_offered, 0 },
 	{ "session: order of closing", order_of_closing, 0 },
@@ -774,6 +844,7 @@ const struct hostile_class hostile_classes[] = {
 	{ "session: a restless VMM, display", restless_vmm, CLOVE_CHANNEL_DISPLAY },
 	{ "session: a restless VMM, cursor", restless_vmm, CLOVE_CHANNEL_CURSOR },
 	{ "session: a restless VMM, inputs", restless_vmm, CLOVE_CHANNEL_INPUTS },
+	{ "session: a restless VMM, usbredir", restless_vmm, CLOVE_CHANNEL_USBREDIR },
 	{ "slow: a link byte by byte", slow_link, 0 },
 	{ "slow: half open", half_open, 0 },
 	{ "slow: half a message on display", half_message, CLOVE_CHANNEL_DISPLAY },

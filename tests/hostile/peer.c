@@ -396,6 +396,10 @@ void put_sensible(struct clove_buf *buf, unsigned int type)
 		put_whole(buf, CLOVE_INPUTS_KEY_UP, body, 4);
 		put_whole(buf, CLOVE_INPUTS_MOUSE_MOTION, body, 10);
 		break;
+	case CLOVE_CHANNEL_USBREDIR:
+		put_whole(buf, CLOVE_VMC_DATA, body, sizeof body);
+		put_whole(buf, CLOVE_VMC_COMPRESSED_DATA, "\1\4\0\0\0\100abcd", 10);
+		break;
 	case CLOVE_CHANNEL_DISPLAY:
 		put_display_init(buf);
 		/* fall through */

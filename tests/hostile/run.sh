@@ -49,7 +49,7 @@ fi
 export TMPDIR=$t
 "${run[@]}" "$hostile" --count "${HOSTILE_COUNT:-2000}" --seed "${HOSTILE_SEED:-1}" --ca "$t/ca-cert.pem" \
 	--password secret --patience $patience --library "$expected" "$@" -- \
-	env "${settings[@]}" "$vmm" --tls-dir "$t" --password secret --tablet --size 640x480 2>"$log"
+	env "${settings[@]}" "$vmm" --tls-dir "$t" --password secret --tablet --usb 2 --size 640x480 2>"$log"
 status=$?
 if [ $status != 0 ] && [ -z "${HOSTILE_LOG:-}" ]; then
 	grep -E -A 12 'ERROR: |WARNING: ThreadSanitizer|runtime error|hostile:' "$log" | head -n 60

@@ -40,7 +40,8 @@ ehci.sh
 access.sh
 libvirt.sh
 sleep.sh
-usb-viewer.sh
+usb-viewer.sh redir
+usb-viewer.sh bridge
 usb-vmc.sh
 bad-input.sh
 drawings.sh

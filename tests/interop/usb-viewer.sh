@@ -1,8 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Images that clove-viewer shares reach the guest: through QEMU 7.2's own usb-redir over TLS on our library, and
-# through the USB bridge and our own controller, where QEMU 10.1 or newer and clove-ehci-vfio are there.
+# Images that clove-viewer shares over TLS on our library reach the guest:
+#
+#   usb-viewer.sh redir    through QEMU 7.2's own usb-redir
+#   usb-viewer.sh bridge   through the USB bridge and our own controller (QEMU 11, clove-ehci-vfio)
 . "$(dirname "$0")/lib.sh"
+way=${1:-redir}
+[ "$way" = redir ] || . "$(dirname "$0")/ehci-lib.sh"
 whose=${SERVER:-ours}
 need_viewer
 [ "$whose" = stock ] || need_ours
@@ -55,6 +59,22 @@ lives() { # WHAT
 	desk_end $viewer
 	check "$1: clove-viewer says nothing bad" quiet viewer.log
 }
+
+if [ "$way" = bridge ]; then
+	g=bridge
+	start_daemon --bridge "$t/usb" --bridge-devices 3
+	CLOVE_USB_SOCKET=$t/usb GUEST_LIBDIR=$ours boot_ehci bridge -vga std \
+		-spice "tls-port=$tls,addr=127.0.0.1,x509-dir=$t/pki,disable-ticketing=on"
+	loaded=$(realpath "$(guest_library "$t/bridge")")
+	check "QEMU runs on ours: $loaded" test "$loaded" = "$(realpath "$ours/libspice-server.so.1")"
+	lives bridge
+	check "the daemon is still there" kill -0 $daemon_pid
+	check "quit: QEMU ends" guest qmp "$t/bridge" '{"execute":"quit"}'
+	check "quit: in time" guest waitexit "$t/bridge" 10
+	check "quit: and says nothing bad" quiet bridge/qemu.log
+	check "nor does the daemon" quiet daemon.log
+	exit
+fi
 
 g=redir redirs=()
 for n in 0 1 2; do
