@@ -72,15 +72,23 @@ static void on_later(void *opaque)
 	manager->events->changed(manager->options.opaque);
 }
 
-/* What others say may be words or a sentence. */
+/* What others say may be words or a sentence; their help is ours. */
 static void set_failure(struct item *item, const char *why)
 {
+	static const char see_help[] = " - see help";
 	char *rest, *first;
 
 	g_clear_pointer(&item->failure, g_free);
 	if (!why || !*why)
 		return;
 	rest = g_utf8_make_valid(why, -1);
+	if (g_str_has_suffix(rest, see_help)) {
+		char *longer = g_strdup_printf("%.*s. The manual, clove-viewer(1), shows a udev rule that gives it.",
+				(int)(strlen(rest) - strlen(see_help)), rest);
+
+		g_free(rest);
+		rest = longer;
+	}
 	first = g_utf8_strup(rest, g_utf8_next_char(rest) - rest);
 	item->failure = g_strconcat(first, g_utf8_next_char(rest), strchr(".!?", rest[strlen(rest) - 1]) ? NULL : ".",
 			NULL);
@@ -267,7 +275,6 @@ static void answered(void *opaque, int take_fd, enum clove_err err, const char *
 {
 	struct item *item = opaque;
 	struct clove_usb_manager *manager = item->manager;
-	char *text = NULL;
 
 	manager->options.source->ask_free(item->permission);
 	item->permission = NULL;
@@ -277,13 +284,7 @@ static void answered(void *opaque, int take_fd, enum clove_err err, const char *
 		return;
 	}
 	release_port(item);
-	if (err == CLOVE_ERR_UNSUPPORTED)
-		text = g_strdup_printf("You may not open it, and nobody can be asked here (%s). Ask for a udev rule with "
-				"TAG+=\"uaccess\", as clove-viewer(1) shows.", why);
-	else if (err != CLOVE_ERR_CLOSED) /* whoever dismissed the question knows */
-		text = g_strdup_printf("Permission was not given: %s.", why);
-	fail(item, false, text);
-	g_free(text);
+	fail(item, false, err == CLOVE_ERR_CLOSED ? NULL : why); /* whoever dismissed the question knows */
 }
 
 static void ask(struct item *item)

@@ -194,7 +194,7 @@ START_TEST(test_dialog_shows_every_state)
 	shows("Waiting for permission…", true);
 	police.answer(police.opaque, -1, CLOVE_ERR_REFUSED, "polkit does not allow you to open the device");
 	settle();
-	shows("Permission was not given: polkit does not allow you to open the device.", true);
+	shows("Polkit does not allow you to open the device.", true);
 	ck_assert(is_seen("GtkButton", "Do not give Logitech Headset H390 to the guest"));
 	ck_assert(!is_seen("GtkButton", "Do not give Kingston DataTraveler 3.0 to the guest"));
 	ck_assert(!gtk_widget_get_sensitive(check_of("SanDisk Cruzer")));

@@ -102,8 +102,9 @@ static const struct {
 	const char *why, *text;
 } answers[] = {
 	{ CLOVE_ERR_CLOSED, "dismissed", "" },
-	{ CLOVE_ERR_REFUSED, "not on Sundays", "Permission was not given: not on Sundays." },
-	{ CLOVE_ERR_UNSUPPORTED, "no polkit", "nobody can be asked here (no polkit)" },
+	{ CLOVE_ERR_REFUSED, "not on Sundays", "given to the guest. Not on Sundays." },
+	{ CLOVE_ERR_UNSUPPORTED, "no permission, and no polkit - see help",
+		"No permission, and no polkit. The manual, clove-viewer(1), shows a udev rule" },
 };
 
 static void ask_for_one(void)
