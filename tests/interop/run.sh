@@ -40,6 +40,8 @@ ehci.sh
 access.sh
 libvirt.sh
 sleep.sh
+usb-dialog.sh stock
+usb-dialog.sh ours
 usb-viewer.sh redir
 usb-viewer.sh bridge
 usb-vmc.sh
