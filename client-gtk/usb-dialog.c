@@ -220,6 +220,22 @@ void clove_usb_dialog_refresh(struct clove_usb_dialog *dialog)
 
 /* -- images -- */
 
+static gboolean destroy(gpointer chooser)
+{
+	gtk_widget_destroy(chooser);
+	g_object_unref(chooser);
+	return G_SOURCE_REMOVE;
+}
+
+/* The key that chose is still on its way through the chooser's widgets: it goes from the loop. */
+static void drop_chooser(struct clove_usb_dialog *dialog)
+{
+	g_signal_handlers_disconnect_by_data(dialog->chooser, dialog);
+	gtk_widget_hide(dialog->chooser);
+	g_idle_add(destroy, g_object_ref(dialog->chooser));
+	dialog->chooser = NULL;
+}
+
 static void chosen(GtkDialog *chooser, int response, gpointer data)
 {
 	struct clove_usb_dialog *dialog = data;
@@ -230,8 +246,7 @@ static void chosen(GtkDialog *chooser, int response, gpointer data)
 		clove_usb_manager_add_image(dialog->manager, path,
 				gtk_toggle_button_get_active(GTK_TOGGLE_BUTTON(writes)));
 	g_free(path);
-	gtk_widget_destroy(dialog->chooser);
-	dialog->chooser = NULL;
+	drop_chooser(dialog);
 }
 
 static void add_filter(GtkWidget *chooser, const char *name, const char *const *patterns)
@@ -399,7 +414,7 @@ void clove_usb_dialog_free(struct clove_usb_dialog *dialog)
 		return;
 	g_source_remove(dialog->look_source);
 	if (dialog->chooser)
-		gtk_widget_destroy(dialog->chooser);
+		drop_chooser(dialog);
 	if (dialog->dialog) {
 		g_ptr_array_free(dialog->rows, TRUE);
 		g_signal_handlers_disconnect_by_data(dialog->dialog, dialog);
