@@ -213,7 +213,31 @@ static void marked(void *opaque, const struct clove_session_display *display)
 	seen.is_marked = true;
 }
 
+static struct clove_usbredir_channel *usb_of[256];
+static int usb_comes, usb_goes;
+static bool usb_has_why;
+
+static void usb_came(void *opaque, struct clove_usbredir_channel *channel)
+{
+	uint8_t id = clove_usbredir_channel_id(channel);
+
+	(void)opaque;
+	ck_assert_ptr_null(usb_of[id]);
+	usb_of[id] = channel;
+	usb_comes++;
+}
+
+static void usb_went(void *opaque, struct clove_usbredir_channel *channel, const char *why)
+{
+	(void)opaque;
+	ck_assert_ptr_eq(usb_of[clove_usbredir_channel_id(channel)], channel);
+	usb_of[clove_usbredir_channel_id(channel)] = NULL;
+	usb_has_why = why != NULL;
+	usb_goes++;
+}
+
 static const struct clove_session_events events = {
+	.usb_came = usb_came, .usb_went = usb_went,
 	.connected = connected, .failed = failed, .lost = lost, .channel_lost = channel_lost,
 	.heads = heads, .picture_goes = picture_goes, .changed = changed, .marked = marked,
 };
@@ -225,6 +249,8 @@ static void setup(void)
 	memset(connections, 0, sizeof connections);
 	memset(&settings, 0, sizeof settings);
 	memset(&seen, 0, sizeof seen);
+	memset(usb_of, 0, sizeof usb_of);
+	usb_comes = usb_goes = 0;
 	n_connections = 0;
 	is_silent = false;
 	loop = clove_poll_loop_new();
@@ -406,6 +432,81 @@ START_TEST(test_session_says_what_is_wrong_with_a_ca)
 }
 END_TEST
 
+/* -- USB -- */
+
+static void offer_usb(uint8_t first, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		list[i] = (struct clove_main_channel){ CLOVE_CHANNEL_USBREDIR, (uint8_t)(first + i) };
+	clove_channel_send(&find(CLOVE_CHANNEL_MAIN)->channel, CLOVE_MAIN_CHANNELS_LIST,
+			&(struct clove_main_channels_list){ .count = n, .channels = list });
+}
+
+static struct connection *find_usb(uint8_t id)
+{
+	for (unsigned int i = n_connections; i-- > 0;)
+		if (connections[i].is_channel && !connections[i].is_gone &&
+				connections[i].channel.type == CLOVE_CHANNEL_USBREDIR &&
+				connections[i].channel.id == id)
+			return &connections[i];
+	return NULL;
+}
+
+static void turn(void)
+{
+	for (int i = 0; i < 20; i++)
+		clove_poll_loop_step(loop, 5);
+}
+
+START_TEST(test_session_has_usb_channels_that_come_and_go)
+{
+	list_count = 0;
+	start();
+	NET_TURN_UNTIL(loop, seen.is_connected);
+	offer_usb(0, 2);
+	NET_TURN_UNTIL(loop, usb_comes == 2 && find_usb(0) && find_usb(1));
+	ck_assert_ptr_nonnull(usb_of[1]);
+	offer_usb(2, 1); /* later */
+	NET_TURN_UNTIL(loop, usb_comes == 3 && find_usb(2));
+	/* the server takes one away, and gives another by that number */
+	drop(find_usb(1));
+	NET_TURN_UNTIL(loop, usb_goes == 1);
+	ck_assert(!usb_has_why && !seen.is_lost);
+	offer_usb(1, 1);
+	NET_TURN_UNTIL(loop, usb_comes == 4 && find_usb(1));
+	/* or gives it before we know that the old one is gone */
+	offer_usb(1, 1);
+	turn();
+	ck_assert_int_eq(usb_comes, 4);
+	drop(find_usb(1));
+	NET_TURN_UNTIL(loop, usb_goes == 2 && usb_comes == 5 && find_usb(1));
+	drop(find_usb(1));
+	NET_TURN_UNTIL(loop, usb_goes == 3);
+	turn();
+	ck_assert_int_eq(usb_comes, 5); /* nobody offered it again */
+	/* nonsense on one is that one's end alone */
+	clove_channel_send_raw(&find_usb(0)->channel, CLOVE_VMC_DATA, CLOVE_BYTES("nonsense, and not a little", 26));
+	NET_TURN_UNTIL(loop, usb_goes == 4);
+	ck_assert(usb_has_why && !usb_of[0] && usb_of[2]);
+	ck_assert(clove_session_is_connected(session) && !seen.is_lost);
+}
+END_TEST
+
+START_TEST(test_session_opens_usb_channels_within_reason)
+{
+	settings.is_usb_disabled = _i;
+	list_count = 0;
+	start();
+	NET_TURN_UNTIL(loop, seen.is_connected);
+	offer_usb(0, 256);
+	offer_usb(0, 256);
+	if (!_i)
+		NET_TURN_UNTIL(loop, usb_comes == 32);
+	turn();
+	ck_assert_int_eq(usb_comes, _i ? 0 : 32);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("session");
@@ -420,6 +521,8 @@ int main(void)
 	tcase_add_test(tcase, test_session_goes_on_without_inputs);
 	tcase_add_test(tcase, test_session_fails_when_it_ends_before_it_begins);
 	tcase_add_test(tcase, test_session_says_what_is_wrong_with_a_ca);
+	tcase_add_test(tcase, test_session_has_usb_channels_that_come_and_go);
+	tcase_add_loop_test(tcase, test_session_opens_usb_channels_within_reason, 0, 2);
 	suite_add_tcase(suite, tcase);
 	return net_run(suite);
 }
