@@ -574,10 +574,12 @@ void clove_usb_manager_device_left(struct clove_usb_manager *manager, void *chan
 	guint at;
 	struct port *port = find_port(manager, channel, &at);
 	struct item *item = port ? port->item : NULL;
-	bool was_refused = port && port->was_refused;
+	bool was_refused;
 
 	if (!port)
 		return;
+	/* its rules may come while the device is on its way */
+	was_refused = port->was_refused || (item && !port_takes(port, item));
 	port->is_busy = port->was_refused = false;
 	tell_later(manager);
 	if (!item)

@@ -210,8 +210,10 @@ START_TEST(test_manager_tells_why_a_device_left)
 	static const struct {
 		uint8_t speed;
 		bool is_refused;
-		const char *why, *text;
+		const char *why, *text, *rules;
 	} rows[] = {
+		{ CLOVE_USB_HIGH, false, "The rules do not allow it.",
+			"could not be given to the guest. The virtual machine refused it", "8,-1,-1,-1,0" },
 		{ CLOVE_USB_HIGH, false, "It does not answer any more.",
 			"The guest no longer has “Acme Thing”. It does not answer any more.\n" },
 		{ CLOVE_USB_HIGH, false, "", "" },    /* ejected in the guest */
@@ -229,14 +231,14 @@ START_TEST(test_manager_tells_why_a_device_left)
 	clove_usb_manager_take(manager, see(0)->id);
 	answer_open(device_new(), CLOVE_OK, NULL);
 	settle();
-	if (rows[_i].is_refused)
-		clove_usb_manager_filter(manager, &channels[0], NULL);
+	if (rows[_i].is_refused || rows[_i].rules)
+		clove_usb_manager_filter(manager, &channels[0], rows[_i].rules);
 	leave(&channels[0], rows[_i].why);
 	settle();
-	ck_assert_int_eq(see(0)->state, CLOVE_USB_FREE);
+	ck_assert_int_eq(see(0)->state, rows[_i].rules ? CLOVE_USB_REFUSED : CLOVE_USB_FREE);
 	ck_assert_msg(strstr(said->str, rows[_i].text), "%s", said->str);
 	ck_assert_msg(rows[_i].text[0] || !said->len, "%s", said->str);
-	if (rows[_i].text[0])
+	if (rows[_i].text[0] && !rows[_i].rules)
 		ck_assert_msg(item.text[0] && strstr(said->str, item.text), "%s", item.text);
 	/* not again by itself */
 	ck_assert_int_eq(machine.n_opens, 1);
@@ -535,7 +537,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_manager_asks_for_permission, 0, G_N_ELEMENTS(answers));
 	tcase_add_loop_test(tcase, test_manager_ends_a_claim, 0, 8);
 	tcase_add_loop_test(tcase, test_manager_hears_of_a_device_that_is_unplugged, 0, 2);
-	tcase_add_loop_test(tcase, test_manager_tells_why_a_device_left, 0, 6);
+	tcase_add_loop_test(tcase, test_manager_tells_why_a_device_left, 0, 7);
 	tcase_add_test(tcase, test_manager_tells_why_a_device_was_not_opened);
 	tcase_add_test(tcase, test_manager_takes_what_is_there_by_rule);
 	tcase_add_loop_test(tcase, test_manager_takes_what_is_plugged_in_by_rule, 0, G_N_ELEMENTS(plugs));
