@@ -46,6 +46,7 @@ usb-viewer.sh redir
 usb-viewer.sh bridge
 usb-vmc.sh
 bad-input.sh
+usb-redir.sh
 drawings.sh
 ../raster/raster.sh
 '
