@@ -3,6 +3,7 @@
 #include "usbredir/filter.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@ enum { FIELDS = 5, RULES_MAX = 10000, CLASS_HID = 3, CLASS_PER_INTERFACE = 0, CL
 
 static const struct {
 	long lowest, highest;
-} ranges[FIELDS] = { { -1, 255 }, { -1, 65535 }, { -1, 65535 }, { -1, 65535 }, { 0, 1 } };
+} ranges[FIELDS] = { { -1, 255 }, { -1, 65535 }, { -1, 65535 }, { -1, 65535 }, { INT_MIN, INT_MAX } };
 
 /* The next piece between separators, runs of which count as one; false if none is left. */
 static bool cut(const char **text, const char *end, const char *separators, struct clove_bytes *piece)
@@ -61,7 +62,7 @@ static enum clove_err parse_rule(struct clove_bytes text, const char *separators
 	}
 	if (n != FIELDS)
 		return CLOVE_ERR_SHORT;
-	*rule = (struct clove_usb_rule){ (int)v[0], (int)v[1], (int)v[2], (int)v[3], v[4] };
+	*rule = (struct clove_usb_rule){ (int)v[0], (int)v[1], (int)v[2], (int)v[3], v[4] != 0 };
 	return CLOVE_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* filter.h - rules that say which USB devices may be redirected: "class,vendor,product,version,allow|...".
  *
- * Integers as in C (decimal, 0x hex, 0 octal), -1 is any. The first rule that fits decides.
+ * Integers as in C (decimal, 0x hex, 0 octal), -1 is any, allow 0 or not. The first rule that fits decides.
  */
 #ifndef CLOVE_USBREDIR_FILTER_H
 #define CLOVE_USBREDIR_FILTER_H
