@@ -319,6 +319,20 @@ START_TEST(test_dialog_keeps_the_focus_when_states_change)
 }
 END_TEST
 
+START_TEST(test_dialog_goes_with_its_parent)
+{
+	clove_usb_manager_connected(manager, true);
+	come(0);
+	plug_in_named(1, "Stick", "", "", true);
+	settle();
+	gtk_widget_destroy(parent);
+	ck_assert_int_eq(n_closed, 1);
+	ck_assert_ptr_null(clove_usb_dialog_widget(dialog));
+	also_changed = NULL;
+	parent = gtk_window_new(GTK_WINDOW_TOPLEVEL);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("usb-dialog");
@@ -338,6 +352,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tcase, test_dialog_takes_images_off_the_list);
 	tcase_add_test(tcase, test_dialog_is_worked_by_keyboard);
 	tcase_add_test(tcase, test_dialog_keeps_the_focus_when_states_change);
+	tcase_add_test(tcase, test_dialog_goes_with_its_parent);
 	suite_add_tcase(suite, tcase);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
