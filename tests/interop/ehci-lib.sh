@@ -39,7 +39,7 @@ launch_ehci() { # NAME QEMU-ARG...
 }
 boot_ehci() { # NAME QEMU-ARG...
 	launch_ehci "$@"
-	guest wait "$t/$1" "${GUEST_BOOT_LIMIT:-60}" ||
+	guest wait "$t/$1" "${GUEST_BOOT_LIMIT:-180}" ||
 		give_up "$1: the guest boots" "$(tail -n 3 "$t/$1/qemu.log" | tr '\n' ' ')"
 }
 in_guest() { guest sh "$t/g" "$@"; } # LINE [SECONDS]

@@ -37,6 +37,8 @@ video.sh qxl
 video.sh std
 video.sh qxl ours
 ehci.sh
+ehci-boot.sh
+ehci-sleep.sh
 access.sh
 libvirt.sh
 sleep.sh
