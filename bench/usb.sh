@@ -54,7 +54,6 @@ guest_sees "[ \$(ls -d /sys/block/sd* | wc -l) = $(wc -w <<<"$devices") ]" 30 >/
 # Which disk hangs on which controller and by which device: by serial number and vendor.
 in_guest 'for d in /sys/block/sd*; do echo ${d##*/} $(cat $d/device/vendor) $(readlink -f $d | tr / "\n" | grep "^0000:" | tail -n 1); done' > "$t/disks"
 cat "$t/disks"
-ours_at=$(in_guest 'basename $(dirname $(grep -l 0x8086 $(grep -l 0x0c0320 /sys/bus/pci/devices/*/class | sed s/class/vendor/) | head -n 1))')
 our_pci=$(in_guest 'for d in /sys/bus/pci/devices/*; do [ "$(cat $d/device)" = 0x293a ] && echo ${d##*/}; done' | head -n 1)
 declare -A disk
 while read -r name vendor where; do
@@ -64,7 +63,6 @@ while read -r name vendor where; do
 	*) disk[stock-redirected]=$name ;;
 	esac
 done < "$t/disks"
-: "$ours_at"
 work() { # DEVICE WORK
 	local line figure d=/dev/${disk[$1]}
 
@@ -95,16 +93,23 @@ idle=$(awk -v t=$(($(cpu_of $daemon_pid) - before)) -v s="${USB_IDLE:-20}" -v hz
 tablet=$(plug tablet)
 guest_sees 'evdump -l | grep -qi tablet' >/dev/null
 latency() {
-	local n event sent
+	local event
 
 	event=$(in_guest 'evdump -l' | grep -i tablet | head -n 1 | cut -d ' ' -f 1)
 	in_guest "(usbwork stamp /dev/input/$event 200 > /tmp/stamps) 2>/dev/null & sleep 0.3" >/dev/null
-	for n in $(seq 200); do
-		sent=$EPOCHREALTIME
-		ctl tablet "$tablet" $((n * 100)) 500 >/dev/null
-		echo "$((n * 100)) ${sent/./}"
-		sleep 0.02
-	done > "$t/sent"
+	python3 - "$t/control" "$tablet" > "$t/sent" <<'P'
+import socket, sys, time
+for n in range(1, 201):
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    line = f'tablet {sys.argv[2]} {n * 100} 500\n'.encode()
+    sent = time.time_ns() // 1000
+    s.sendall(line)
+    s.recv(100)
+    s.close()
+    print(n * 100, sent)
+    time.sleep(0.02)
+P
 	in_guest 'cat /tmp/stamps' > "$t/stamps"
 }
 latency

@@ -38,7 +38,6 @@ video.sh std
 video.sh qxl ours
 ehci.sh
 ehci-boot.sh
-ehci-sleep.sh
 access.sh
 libvirt.sh
 sleep.sh

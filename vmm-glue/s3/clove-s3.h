@@ -18,6 +18,10 @@
 extern "C" {
 #endif
 
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
 struct clove_s3;
 
 struct clove_s3_vmm {
@@ -84,6 +88,10 @@ void clove_s3_checksum(uint8_t *table, size_t len);
 /* State for live migration: it fits into 8 bytes. */
 uint64_t clove_s3_save(const struct clove_s3 *s3);
 void clove_s3_load(struct clove_s3 *s3, uint64_t state);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
