@@ -46,9 +46,9 @@ struct urb {
 	struct port *port;
 	struct clove_usb_transfer *transfer;
 	UMockdevIoctlData *data, *buffer;
-	struct usbdevfs_urb copy;
 	size_t size;                         /* of `data` */
 	bool is_cancelled;
+	struct usbdevfs_urb copy;            /* last: it ends in an open array */
 };
 
 /* ---- umockdev's class ---------------------------------------------------------------------- */
