@@ -438,6 +438,21 @@ START_TEST(test_list_that_leads_nowhere_is_a_host_error)
 }
 END_TEST
 
+START_TEST(test_memory_may_be_away_for_a_moment)
+{
+	uint32_t a = rig_qtd(&rig, P_OUT, 512, PAGES, 0);
+
+	rig.hole = AREA;
+	rig_pass(&rig, NS_MS);
+	ck_assert_uint_gt(rig.bad, 0);
+	rig.hole = 0;
+	rig.bad = 0;
+	queue(out, a);
+	ck_assert(!(reg(&rig, R_USBSTS) & STS_HSE));
+	ck_assert_uint_eq(dev->submitted, 1);
+}
+END_TEST
+
 START_TEST(test_bus_master_off_moves_nothing)
 {
 	uint64_t before;
@@ -848,6 +863,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_senseless_queue_halts_alone, 0, sizeof senseless / sizeof *senseless);
 	tcase_add_test(tc, test_buffer_that_is_not_there_halts_the_queue);
 	tcase_add_loop_test(tc, test_list_that_leads_nowhere_is_a_host_error, 0, sizeof nowhere / sizeof *nowhere);
+	tcase_add_test(tc, test_memory_may_be_away_for_a_moment);
 	tcase_add_test(tc, test_bus_master_off_moves_nothing);
 	tcase_add_test(tc, test_endless_lists_end);
 	tcase_add_test(tc, test_ring_of_qtds_stops_at_the_inactive);

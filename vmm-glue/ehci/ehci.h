@@ -208,6 +208,9 @@ struct clove_ehci {
 	uint64_t wish;             /* what wake_at was told last */
 	uint64_t pass;
 	unsigned int fetches;      /* left in this pass */
+	uint64_t bad_since[2];     /* ns since the circle, the frames, could not be read; 0: they could */
+	bool is_in_frames;
+	uint64_t bad_pass;         /* the last in which that happened */
 	unsigned int in_flight;    /* transfers that devices have */
 	unsigned int answers;      /* periodic ones that came back since the last look */
 	struct clove_list queues[EHCI_BUCKETS];

@@ -163,7 +163,8 @@ void ehci_host_error(struct clove_ehci *hc)
 {
 	if (!(hc->reg[USBCMD] & USBCMD_RS))
 		return;
-	ehci_log(hc, ehci_may_dma(hc) ? "host system error: the schedule leads to memory that is not there" :
+	hc->bad_since[0] = hc->bad_since[1] = 0;
+	ehci_log(hc, "%s", ehci_may_dma(hc) ? "host system error: the schedule leads to memory that is not there" :
 			"host system error: the schedule runs without bus mastering");
 	hc->reg[USBCMD] &= ~(uint32_t)USBCMD_RS;
 	ehci_stopped(hc);
@@ -235,6 +236,8 @@ static void run_async(struct clove_ehci *hc, uint64_t now)
 	hc->async_at = EHCI_NEVER;
 	if (ehci_async_pass(hc))
 		hc->active = now;
+	if (hc->bad_since[false])
+		hc->active = now;          /* again soon */
 	if (hc->async_at)                  /* else it was kicked meanwhile */
 		hc->async_at = now + async_step(now > hc->active ? now - hc->active : 0);
 }
@@ -256,6 +259,8 @@ static void run_periodic(struct clove_ehci *hc, uint64_t now)
 		hc->frame_next = frame + 1;
 		if (ehci_periodic_frames(hc, first, frame, frame < LATE_FRAMES ? 0 : frame - LATE_FRAMES + 1))
 			hc->periodic_active = now;
+		if (hc->bad_since[true])
+			hc->periodic_active = now; /* again soon */
 	} else if (hc->answers && ehci_periodic_answers(hc, frame)) {
 		hc->periodic_active = now;
 	}

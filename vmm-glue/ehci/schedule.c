@@ -11,6 +11,7 @@ enum {
 	ASYNC_COMPLETIONS = 16,    /* of one QH in one pass */
 	FRAME_STEPS = 128,         /* elements of one frame, those already read included */
 	FRAME_LIST = 1024,
+	GRACE = 3000000,           /* ns before a list in no memory is a host system error */
 	UNSEEN = 100000000,        /* ns after which a QH in no schedule gives its transfers back */
 	KEPT_QUEUES = 64,
 };
@@ -24,7 +25,15 @@ bool ehci_fetch(struct clove_ehci *hc, uint32_t address, uint32_t *words, unsign
 		return false;
 	hc->fetches--;
 	if (!ehci_dma_read(hc, address, bytes, 4 * count)) {
-		ehci_host_error(hc);
+		uint64_t now = ehci_now(hc);
+
+		/* A chipset that reshapes its memory takes some away for a moment. */
+		if (!hc->bad_since[hc->is_in_frames])
+			hc->bad_since[hc->is_in_frames] = now;
+		if (!ehci_may_dma(hc) || now - hc->bad_since[hc->is_in_frames] >= GRACE)
+			ehci_host_error(hc);
+		hc->fetches = 0;
+		hc->bad_pass = hc->pass;
 		return false;
 	}
 	for (unsigned int i = 0; i < count; i++)
@@ -139,6 +148,8 @@ bool ehci_async_pass(struct clove_ehci *hc)
 {
 	bool has_moved = walk_async(hc, true);
 
+	if (hc->bad_pass != hc->pass)
+		hc->bad_since[false] = 0;
 	if (has_moved)
 		hc->reg[USBSTS] |= USBSTS_RECLAMATION;
 	else
@@ -255,9 +266,13 @@ bool ehci_periodic_frames(struct clove_ehci *hc, uint64_t first, uint64_t last, 
 	bool has_moved = false;
 
 	hc->pass++;
+	hc->is_in_frames = true;
 	hc->fetches = EHCI_FETCHES + (unsigned int)(last - first);
 	for (uint64_t frame = first; frame <= last && ehci_is_running(hc); frame++)
 		has_moved |= walk_frame(hc, frame, frame >= iso_first);
+	if (hc->bad_pass != hc->pass)
+		hc->bad_since[true] = 0;
+	hc->is_in_frames = false;
 	return has_moved;
 }
 
