@@ -57,6 +57,7 @@ struct seen {
 static void on_plugged(void *home, void *carried);
 static void on_unplugged(void *home, void *carried);
 static void on_changed(void *home, void *carried);
+static void on_settled(void *home, void *carried);
 
 static void tell(struct clove_capture *capture, clove_letter_fn fn, const struct clove_local_device *device)
 {
@@ -130,6 +131,8 @@ static void begin(struct clove_usb_thread *thread)
 				LIBUSB_HOTPLUG_MATCH_ANY, on_hotplug, capture, NULL);
 	if (error)
 		clove_log(WARN, "usb", "no devices of this machine can be shown: %s", libusb_strerror(error));
+	if (!clove_mailbox_post(capture->home, on_settled, NULL))
+		clove_log(ERROR, "usb", "no memory");
 }
 
 static void look(struct clove_capture *capture)
@@ -235,6 +238,15 @@ static void on_changed(void *home, void *carried)
 			capture->events->changed(capture->owner, device);
 	}
 	free(device);
+}
+
+static void on_settled(void *home, void *carried)
+{
+	struct clove_capture *capture = home;
+
+	(void)carried;
+	if (capture->events->settled)
+		capture->events->settled(capture->owner);
 }
 
 static void on_unplugged(void *home, void *carried)

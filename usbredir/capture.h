@@ -33,6 +33,8 @@ struct clove_capture_events {
 	void (*unplugged)(void *owner, uint64_t id);
 	/* Its driver, in_use or is_accessible are not what they were (clove_capture_look). May be NULL. */
 	void (*changed)(void *owner, const struct clove_local_device *device);
+	/* Said once: all that were there at the beginning have been told. May be NULL. */
+	void (*settled)(void *owner);
 };
 
 /* NULL with *error set (a sentence; free it): no USB here, or no memory. */

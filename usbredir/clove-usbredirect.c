@@ -17,7 +17,7 @@
 #include "usbredir/redirect-options.h"
 #include "usbredir/typist.h"
 
-enum { READ_AT_ONCE = 256 << 10, VECTORS = 64, LIST_FOR = 800, FAREWELL = 1000 }; /* bytes; ms */
+enum { READ_AT_ONCE = 256 << 10, VECTORS = 64, FAREWELL = 1000 }; /* bytes; ms */
 
 struct program {
 	struct redirect_options options;
@@ -33,7 +33,7 @@ struct program {
 	uint8_t *room;                    /* for what is read */
 	bool was_good;                    /* the peer spoke */
 	bool is_farewell;                 /* the program ends when all is sent */
-	struct clove_timer *timer;        /* of the farewell, or the list */
+	struct clove_timer *timer;        /* of the farewell */
 
 	struct clove_usb_device *spare;   /* software: made at the start, to see that it can be made */
 	struct typist *typist;
@@ -226,7 +226,17 @@ static void on_unplugged(void *owner, uint64_t id)
 		program->plug = 0;          /* the open device says itself that it is gone */
 }
 
-static const struct clove_capture_events capture_events = { .plugged = on_plugged, .unplugged = on_unplugged };
+static void on_settled(void *owner)
+{
+	struct program *program = owner;
+
+	if (program->options.source == REDIRECT_LIST)
+		end(program, 0);
+}
+
+static const struct clove_capture_events capture_events = {
+	.plugged = on_plugged, .unplugged = on_unplugged, .settled = on_settled,
+};
 
 /* ---- the peer ------------------------------------------------------------------------------------------ */
 
@@ -457,10 +467,8 @@ static char *prepare(struct program *program)
 	error = prepare_device(program);
 	if (error)
 		return error;
-	if (o->source == REDIRECT_LIST) {
-		clove_timer_start(program->loop, program->timer, LIST_FOR);
+	if (o->source == REDIRECT_LIST)
 		return NULL;
-	}
 	program->link = peer_link_new(program->loop, &(struct peer_link_options){ .listens = o->listens,
 			.host = o->host, .port = o->port, .is_tls = o->is_tls, .ca_file = o->ca_file,
 			.cert_file = o->cert_file, .key_file = o->key_file, .host_subject = o->host_subject },

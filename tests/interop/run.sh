@@ -46,6 +46,7 @@ usb-dialog.sh ours
 usb-viewer.sh redir
 usb-viewer.sh bridge
 usb-vmc.sh
+usb-two-guests.sh
 bad-input.sh
 usb-redir.sh
 drawings.sh

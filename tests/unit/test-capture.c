@@ -20,7 +20,7 @@ static struct usbfs_machine *machine;
 static struct clove_loop *loop;
 static struct clove_capture *capture;
 static struct clove_local_device known[KNOWN_MAX];
-static int known_count, changes, lost_count;
+static int known_count, changes, lost_count, settled, settled_with;
 static uint64_t last_lost;
 
 static void on_plugged(void *owner, const struct clove_local_device *device)
@@ -47,7 +47,14 @@ static void on_changed(void *owner, const struct clove_local_device *device)
 	changes++;
 }
 
-static const struct clove_capture_events events = { on_plugged, on_unplugged, on_changed };
+static void on_settled(void *owner)
+{
+	ck_assert_ptr_eq(owner, &known);
+	settled_with = known_count;
+	settled++;
+}
+
+static const struct clove_capture_events events = { on_plugged, on_unplugged, on_changed, on_settled };
 
 /* Turns the loop until the words are true. */
 #define WAIT(what) \
@@ -71,7 +78,7 @@ static void set_up(void)
 {
 	machine = usbfs_machine_new();
 	loop = clove_poll_loop_new();
-	known_count = changes = lost_count = 0;
+	known_count = changes = lost_count = settled = 0;
 }
 
 static void start_capture(void)
@@ -265,8 +272,8 @@ START_TEST(test_finds_devices)
 	plug(NULL);
 	usbfs_machine_plug(machine, mock_device_new(1, 2, 9), &hub);
 	start_capture();
-	WAIT(known_count);
-	turn_for(50);
+	WAIT(settled);
+	ck_assert_int_eq(settled_with, 1);
 	ck_assert_int_eq(known_count, 1);
 	ck_assert_str_eq(known[0].name, "Acme Mock");
 	ck_assert_str_eq(known[0].serial, "12345");
@@ -298,7 +305,7 @@ START_TEST(test_follows_plugging)
 	struct usbfs_port *port;
 
 	start_capture();
-	turn_for(50);
+	WAIT(settled);
 	ck_assert_int_eq(known_count, 0);
 	port = plug(NULL);
 	WAIT(known_count == 1);
