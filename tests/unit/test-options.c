@@ -13,17 +13,20 @@ static char *error;
 
 static enum clove_exit parse(const char *options)
 {
-	char *line = g_strconcat("clove-viewer ", options, NULL), **argv;
+	char *line = g_strconcat("clove-viewer ", options, NULL), **words, **argv;
 	enum clove_exit code;
 	bool goes_on;
 	int argc;
 
-	ck_assert(g_shell_parse_argv(line, &argc, &argv, NULL));
+	ck_assert(g_shell_parse_argv(line, &argc, &words, NULL));
+	argv = g_new0(char *, argc + 1); /* what is parsed is taken out */
+	memcpy(argv, words, (size_t)argc * sizeof *words);
 	memset(&settings, 0, sizeof settings);
 	error = NULL;
 	code = clove_options_parse(&argc, &argv, &settings, &goes_on, &error);
 	ck_assert_int_eq(goes_on, code == CLOVE_EXIT_OK);
-	g_strfreev(argv);
+	g_free(argv);
+	g_strfreev(words);
 	g_free(line);
 	return code;
 }
