@@ -93,6 +93,20 @@ void clove_ehci_tablet_move(struct clove_usb_device *tablet, uint16_t x, uint16_
 struct clove_usb_device *clove_ehci_serial_new(void);  /* CDC-ACM: what is written comes back */
 struct clove_usb_device *clove_ehci_audio_new(void);   /* UAC1 headset with a tone of 1 kHz */
 
+/* ---- devices of a usbredir connection: the side that has the driver; owns no socket ---- */
+
+struct clove_ehci_redir;
+
+/* Devices plug themselves into `ehci` as they come. output: there are bytes to send (may be called inside feed, run
+ * and accesses of the guest: note it and take them later). NULL without memory. */
+struct clove_ehci_redir *clove_ehci_redir_new(struct clove_ehci *ehci, void (*output)(void *opaque), void *opaque);
+/* The connection ends, and its device with it. Before clove_ehci_free(), and never from a callback. Takes NULL. */
+void clove_ehci_redir_free(struct clove_ehci_redir *redir);
+/* Bytes as they came. NULL: fine; else why the connection cannot go on (borrowed). */
+const char *clove_ehci_redir_feed(struct clove_ehci_redir *redir, const void *data, size_t len);
+/* Takes at most `len` bytes to send; how many. 0: none. */
+size_t clove_ehci_redir_take(struct clove_ehci_redir *redir, void *data, size_t len);
+
 /* Of one that was never plugged in. Takes NULL. */
 void clove_ehci_device_free(struct clove_usb_device *device);
 
