@@ -240,23 +240,29 @@ static const struct clove_capture_events capture_events = {
 
 /* ---- the peer ------------------------------------------------------------------------------------------ */
 
+/* What came of the sound, before its device goes. */
+static void say_figures(const struct program *program)
+{
+	const struct clove_usb_device *device = program->host ? clove_usb_host_device(program->host) : NULL;
+	struct clove_usb_audio_figures f;
+
+	if (!device || program->options.source != REDIRECT_AUDIO || !program->options.is_verbose)
+		return;
+	clove_usb_audio_figures(device, &f);
+	say("played %llu packets, %llu bytes, %llu gaps; recorded %llu packets", (unsigned long long)f.packets_out,
+			(unsigned long long)f.bytes_out, (unsigned long long)f.gaps_out,
+			(unsigned long long)f.packets_in);
+}
+
 static void drop_peer(struct program *program, const char *why)
 {
 	bool was_good = program->was_good;
-	bool had_device = program->host && clove_usb_host_device(program->host);
 
 	if (!program->stream)
 		return;
 	if (program->typist)
 		typist_set_device(program->typist, NULL);
-	if (program->options.source == REDIRECT_AUDIO && had_device && program->options.is_verbose) {
-		struct clove_usb_audio_figures f;
-
-		clove_usb_audio_figures(clove_usb_host_device(program->host), &f);
-		say("played %llu packets, %llu bytes, %llu gaps; recorded %llu packets",
-				(unsigned long long)f.packets_out, (unsigned long long)f.bytes_out,
-				(unsigned long long)f.gaps_out, (unsigned long long)f.packets_in);
-	}
+	say_figures(program);
 	if (program->options.is_verbose || *why)
 		say("%s: %s", program->stream->peer, *why ? why : "the connection was closed");
 	if (program->is_opening) {
@@ -409,6 +415,7 @@ static void on_signal(void *opaque, int fd, int events)
 	}
 	program->is_farewell = true;
 	program->status = 0;
+	say_figures(program);
 	clove_usb_host_unplug(program->host);
 	clove_timer_start(program->loop, program->timer, FAREWELL);
 	on_output(program);

@@ -90,10 +90,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			submit(device, transfer);
 			break;
 		case 2: case 3:                                 /* a read */
-			submit(device, clove_usb_transfer_new(0x81, CLOVE_USB_BULK, (size_t)parameter << (what >> 4), 0));
+			submit(device, clove_usb_transfer_new(0x81, CLOVE_USB_BULK, (size_t)parameter << (what >> 5), 0));
 			break;
 		case 4:                                         /* a write */
-			transfer = clove_usb_transfer_new(0x02, CLOVE_USB_BULK, (size_t)parameter << (what >> 4), 0);
+			transfer = clove_usb_transfer_new(0x02, CLOVE_USB_BULK, (size_t)parameter << (what >> 5), 0);
 			if (transfer->data)
 				memset(transfer->data, what, transfer->len);
 			submit(device, transfer);
