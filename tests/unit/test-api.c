@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "common/protocol/enums.h"
+#include "include/spice-server/clove.h"
 #include "tests/unit/api-fixture.h"
 
 static char dir[] = "/tmp/clove-test-api-XXXXXX";
@@ -858,6 +859,25 @@ START_TEST(test_odd_char_devices)
 }
 END_TEST
 
+START_TEST(test_usb_bridge)
+{
+	SpiceServer *server = spice_server_new();
+
+	ck_assert_int_eq(clove_server_set_usb_bridge(server, at("usb")), -1); /* before init */
+	spice_server_destroy(server);
+	server = server_on(socket_path);
+	ck_assert_int_eq(clove_server_set_usb_bridge(server, at("no/folder")), -1);
+	ck_assert_int_eq(clove_server_set_usb_bridge(server, at("usb")), 0);
+	ck_assert_int_eq(clove_server_set_usb_bridge(server, at("usb")), 0);
+	ck_assert_int_eq(access(at("usb"), F_OK), 0);
+	ck_assert_int_eq(clove_server_set_usb_bridge(server, NULL), 0);
+	ck_assert_int_eq(access(at("usb"), F_OK), -1);
+	ck_assert_int_eq(clove_server_set_usb_bridge(server, at("usb")), 0);
+	spice_server_destroy(server);
+	ck_assert_int_eq(access(at("usb"), F_OK), -1);
+}
+END_TEST
+
 /* -- sound -- */
 
 START_TEST(test_audio)
@@ -1478,6 +1498,7 @@ static void suite_add(TCase *tc)
 	tcase_add_test(tc, test_refused_interfaces);
 	tcase_add_test(tc, test_char_devices);
 	tcase_add_test(tc, test_odd_char_devices);
+	tcase_add_test(tc, test_usb_bridge);
 	tcase_add_test(tc, test_audio);
 	tcase_add_test(tc, test_migrate);
 	tcase_add_test(tc, test_replay);
