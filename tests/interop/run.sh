@@ -38,6 +38,7 @@ video.sh std
 video.sh qxl ours
 ehci.sh
 ehci-boot.sh
+ehci-sleep.sh
 access.sh
 libvirt.sh
 sleep.sh

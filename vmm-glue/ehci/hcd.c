@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-	LATE_FRAMES = 8,           /* isochronous frames executed late, with the guest's clock waiting for us */
+	LATE_FRAMES = 100,         /* isochronous frames executed late, with the guest's clock waiting for us */
 	CATCH_UP = 128,            /* frames behind which are not looked at any more */
 	ROLLOVER = 8192,           /* microframes: 1024 frames (2.3.2, FLR) */
 	ROUNDS = 4,
