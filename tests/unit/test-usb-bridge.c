@@ -143,7 +143,9 @@ START_TEST(test_bad_paths)
 	SpiceServer *other = spice_server_new();
 	char there[200], *held = path;
 
-	snprintf(there, sizeof there, bad_paths[_i].what[0] ? "%s/%s" : "", dir, bad_paths[_i].what);
+	there[0] = '\0';
+	if (bad_paths[_i].what[0])
+		snprintf(there, sizeof there, "%s/%s", dir, bad_paths[_i].what);
 	ck_assert_int_eq(clove_server_set_usb_bridge(other, path), -1); /* before init */
 	spice_server_set_noauth(other);
 	ck_assert_int_eq(spice_server_init(other, &vmm_core), 0);
