@@ -5,8 +5,8 @@
 #
 #   usb.sh DIR      in the build folder (or CLOVE_BUILD); DIR gets usb.csv and usb.md
 #
-# Environment: ROUNDS (5), USB_MIB (read or written in a round by each; 32), USB_RANDOM (reads of 4 KiB; 300),
-# USB_RTT (ms of round trip for a relay between; none).
+# Environment: ROUNDS (5), USB_MIB (read or written in a round by each; 32), USB_RANDOM (reads of 4 KiB; 300).
+
 [ $# = 1 ] || { sed -n '3,/^\[/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 mkdir -p "$1"
 out=$(cd "$1" && pwd)
@@ -36,7 +36,7 @@ if [ -x "$usbredirect" ] && certificate; then
 	tls_port=$port
 	free_port
 	tcp_port=$port
-	"$usbredirect" --image "$t/redir.img" --writable --listen "127.0.0.1:$tls_port" --tls-cert "$t/cert.pem" --tls-key "$t/key.pem" \
+	"$usbredirect" --image "$t/redir.img" --writable --listen "127.0.0.1:$tls_port" --tls --ca-file "$t/cert.pem" --cert "$t/cert.pem" --key "$t/key.pem" \
 		>"$t/redir.log" 2>&1 &
 	desk_remember $!
 	"$usbredirect" --image "$t/redir-qemu.img" --writable --listen "127.0.0.1:$tcp_port" >"$t/redir-qemu.log" 2>&1 &
