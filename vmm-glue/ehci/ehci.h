@@ -234,7 +234,7 @@ void ehci_wake_machine(struct clove_ehci *hc);     /* PME, if the guest sleeps a
 void ehci_controller_reset(struct clove_ehci *hc); /* HCRESET */
 void ehci_log(struct clove_ehci *hc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ehci_rollover(struct clove_ehci *hc);         /* tells FLR what the clock says */
-uint64_t ehci_next_rollover(struct clove_ehci *hc);
+void ehci_tell_frame(struct clove_ehci *hc);        /* clove_usb_frame() for all who want it */
 
 /* regs.c */
 void ehci_regs_reset(struct clove_ehci *hc);

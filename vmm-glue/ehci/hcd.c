@@ -268,17 +268,24 @@ static void run_periodic(struct clove_ehci *hc, uint64_t now)
 	hc->periodic_at = time_of(hc, (frame + (hc->iso_until > now ? 1 : periodic_step(idle))) << 3);
 }
 
+void ehci_tell_frame(struct clove_ehci *hc)
+{
+	for (struct ehci_attached *a = NULL; (a = ehci_next_attached(hc, a));)
+		if (a->usb->wants_frames && !a->is_lost)
+			clove_usb_frame(a->usb);
+}
+
 /* A millisecond's call for who wants it; a late one is made up for, within reason. */
 static uint64_t run_frames(struct clove_ehci *hc, uint64_t now)
 {
 	bool is_wanted = false;
 
+	if (hc->reg[USBSTS] & USBSTS_PSS && ehci_is_running(hc) && hc->iso_until > now)
+		return EHCI_NEVER;         /* frame by frame, with the schedule */
 	if (!hc->frames_at || (hc->frames_at < now && now - hc->frames_at > 16 * EHCI_FRAME))
 		hc->frames_at = now;
 	for (; hc->frames_at <= now; hc->frames_at += EHCI_FRAME)
-		for (struct ehci_attached *a = NULL; (a = ehci_next_attached(hc, a));)
-			if (a->usb->wants_frames && !a->is_lost)
-				clove_usb_frame(a->usb);
+		ehci_tell_frame(hc);
 	for (struct ehci_attached *a = NULL; (a = ehci_next_attached(hc, a));)
 		is_wanted |= a->usb->wants_frames && !a->is_lost;
 	if (!is_wanted)
@@ -322,8 +329,8 @@ void clove_ehci_run(struct clove_ehci *ehci)
 	if (ehci_is_running(ehci) && ehci->reg[USBINTR] & USBSTS_FLR)
 		next = earlier(next, time_of(ehci, (ehci->rollovers + 1) * ROLLOVER));
 	for (struct ehci_attached *a = NULL; (a = ehci_next_attached(ehci, a));)
-		if (a->usb->wants_frames)
-			next = earlier(next, ehci->frames_at ? ehci->frames_at : now + EHCI_FRAME);
+		if (a->usb->wants_frames && next > now + EHCI_FRAME)
+			next = earlier(next, ehci->frames_at > now ? ehci->frames_at : now + EHCI_FRAME);
 	ehci->is_busy = false;
 	wish(ehci, next);
 }

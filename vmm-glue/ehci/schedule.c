@@ -268,8 +268,13 @@ bool ehci_periodic_frames(struct clove_ehci *hc, uint64_t first, uint64_t last, 
 	hc->pass++;
 	hc->is_in_frames = true;
 	hc->fetches = EHCI_FETCHES + (unsigned int)(last - first);
-	for (uint64_t frame = first; frame <= last && ehci_is_running(hc); frame++)
+	for (uint64_t frame = first; frame <= last && ehci_is_running(hc); frame++) {
+		if (hc->iso_until > ehci_now(hc)) {
+			hc->frames_at = ehci_now(hc) + EHCI_FRAME;
+			ehci_tell_frame(hc);
+		}
 		has_moved |= walk_frame(hc, frame, frame >= iso_first);
+	}
 	if (hc->bad_pass != hc->pass)
 		hc->bad_since[true] = 0;
 	hc->is_in_frames = false;
