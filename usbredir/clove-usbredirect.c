@@ -381,6 +381,9 @@ static void on_peer(void *owner, struct clove_stream *take_stream)
 		say("%s is here%s", take_stream->peer, take_stream->is_tls ? ", by TLS" : "");
 	join(program);
 	on_output(program);
+	/* what came with the end of a handshake is with TLS already: a turn that writes also reads */
+	if (program->watch && clove_stream_buffered(program->stream))
+		clove_watch_set(program->loop, program->watch, CLOVE_READ | CLOVE_WRITE);
 }
 
 static void on_failed(void *owner, const char *why)

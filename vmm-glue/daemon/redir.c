@@ -251,7 +251,10 @@ static void on_stream(void *opaque, int fd, int events)
 		}
 		self->is_shaking = err;
 		watch(self);
-		return;
+		/* what came with the end of the handshake is with TLS already: the descriptor stays silent */
+		if (err || !clove_stream_buffered(self->stream))
+			return;
+		events = CLOVE_READ;
 	}
 	if (events & CLOVE_READ)
 		on_readable(self);
