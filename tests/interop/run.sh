@@ -36,7 +36,6 @@ streams.sh std
 video.sh qxl
 video.sh std
 video.sh qxl ours
-ehci.sh
 ehci-boot.sh
 ehci-sleep.sh
 access.sh
@@ -54,6 +53,7 @@ drawings.sh
 ../raster/raster.sh
 '
 alone='
+ehci.sh
 repeat.sh
 viewer.sh
 '

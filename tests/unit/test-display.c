@@ -230,7 +230,7 @@ START_TEST(test_display_tells_the_newest_pixels)
 	}
 	view(&viewer, &playing);
 	view_to_the_end(&viewer, &playing);
-	ck_assert_int_ge(viewer.changes, 2);
+	ck_assert_int_ge(viewer.changes, 1); /* all in one, if the owner came late */
 	ck_assert_int_lt(viewer.changes, 1000);
 	ck_assert(clove_display_picture(viewer.display, &picture));
 	ck_assert_uint_eq(clove_le32(clove_pixels_row(&picture, 127)) & 0xffffff, 1999);
