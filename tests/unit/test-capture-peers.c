@@ -114,7 +114,7 @@ static struct clove_usb_transfer *give(uint8_t endpoint, uint8_t type, const voi
 {
 	struct clove_usb_transfer *transfer = clove_usb_transfer_new(endpoint, type, len, 0);
 
-	if (data)
+	if (data && len)
 		memcpy(transfer->data, data, len);
 	transfer->done = on_done;
 	clove_usb_submit(device, transfer);
