@@ -96,6 +96,8 @@ static void run_peer(const char *program)
 	child = fork();
 	if (!child) {
 		dup2(open("/dev/null", O_RDWR), STDIN_FILENO);
+		/* libusb 1.0.26 keeps its own record of transfers that were flying when the mocked device left */
+		setenv("ASAN_OPTIONS", "verify_asan_link_order=0:detect_leaks=0", 1);
 		execlp(program, program, "--device", "1234:5678", "--to", to, NULL);
 		_exit(98);
 	}
