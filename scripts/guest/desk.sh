@@ -149,6 +149,17 @@ guest_qemu11() {
 	echo "$cache/qemu11/bin/qemu-system-x86_64"
 }
 
+# Until a guest answers at its prompt; what is said to it while its serial port wakes up may be lost.
+guest_answers() { # DIR
+	local n
+
+	for n in {1..8}; do
+		! guest sh "$1" 'echo awake' 8 2>/dev/null | grep -q awake || return 0
+	done
+	echo "no answer in $n tries"
+	return 1
+}
+
 # The file that a running guest's QEMU has mapped as its SPICE server library.
 guest_library() { # DIR
 	local p

@@ -50,4 +50,4 @@ guest_sees() { # LINE [SECONDS]
 }
 
 has_disk() { guest_sees 'test -b /dev/sda'; }
-lives() { in_guest 'echo alive' 20 | grep -q alive; }
+lives() { guest_answers "$t/g"; }

@@ -30,7 +30,7 @@ view() {
 	window=$(desk_window $viewer 20)
 }
 wake() { desk_key "$window" space; becomes running; }
-alive_again() { guest sh "$t/g" 'echo awake' 20 | grep -q awake; }
+alive_again() { guest_answers "$t/g"; }
 
 view || give_up "clove-viewer shows a window" "$(tail -n 1 "$t/viewer.log")"
 check "the guest falls asleep" asleep

@@ -107,7 +107,7 @@ if [ "$whose" = ours ]; then
 	check "the guest falls asleep" asleep
 	check "a waker at the bridge is answered 1" waker
 	check "and the guest wakes" becomes running
-	check "and answers" in_guest 'true'
+	check "and answers" guest_answers "$t/g"
 fi
 check "QEMU is still there" guest alive "$t/g"
 guest qmp "$t/g" '{"execute":"quit"}' >/dev/null
