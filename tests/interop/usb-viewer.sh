@@ -92,7 +92,7 @@ if [ "$way" = bridge ]; then
 	check "the guest falls asleep" asleep
 	ctl key "$keyboard" 4 >/dev/null
 	check "a key of our controller's keyboard wakes it through the bridge" becomes running
-	check "and it answers" guest_answers "$t/g"
+	check "and it answers" guest_answers "$t/$g"
 	check "the viewer's disk is there as before" reads sda "$disk"
 	desk_end $viewer
 	check "the daemon is still there" kill -0 $daemon_pid
