@@ -3,7 +3,8 @@
  *
  * Encoder and decoder keep the same model in step, so the bytes of a picture are determined. Three planes
  * are carried in one word, one component in each field, and predicted at once. The encoder first makes
- * symbols of a whole row and marks where runs may begin, which depends on pixels only; then it codes.
+ * symbols of a whole row and marks where runs may begin, which depends on pixels only; then it codes. Codes
+ * change seldom: with AVX2 the pixels between two changes become bits eight at a time.
  */
 #include "common/codec/quic-rows.h"
 
@@ -167,8 +168,10 @@ INLINE void update(const struct quic_tables *t, enum quic_kind kind, struct quic
 		for (unsigned int l = 0; l <= most; l++)
 			cost[7 - l] >>= 1;
 #endif
-	if (plane->code[first] != best)
+	if (plane->best[bucket] != best) {
+		plane->best[bucket] = (uint8_t)best;
 		memset(plane->code + first, (int)best, bucket == most ? (1u << (most + 1)) - first : first + 1);
+	}
 }
 
 /* Some coded pixels teach the model, fewer as the picture goes on. Answers how many are to be skipped next. */
@@ -673,6 +676,177 @@ INLINE void encode_each(const struct quic_tables *t, enum quic_kind kind, struct
 	*to = out;
 }
 
+#ifdef __AVX2__
+/* The codes of a moment: of the first two planes, and of the third; by bucket, as look-ups of bytes want them. */
+struct lanes {
+	__m256i two, third;
+};
+
+INLINE struct lanes lanes_of(const struct quic_group *group)
+{
+	__m128i first = _mm_loadl_epi64((const __m128i *)group->planes[0].best);
+	__m128i second = _mm_loadl_epi64((const __m128i *)group->planes[1].best);
+	__m128i third = _mm_loadl_epi64((const __m128i *)group->planes[2].best);
+
+	return (struct lanes){ _mm256_broadcastsi128_si256(_mm_unpacklo_epi64(first, second)),
+			_mm256_broadcastsi128_si256(third) };
+}
+
+INLINE bool has_codes(const struct quic_group *group, const struct lanes *lanes)
+{
+	struct lanes now = lanes_of(group);
+	__m256i other = _mm256_or_si256(_mm256_xor_si256(now.two, lanes->two),
+			_mm256_xor_si256(now.third, lanes->third));
+
+	return _mm256_testz_si256(other, other);
+}
+
+/* The code of each component, by the symbols to the left. */
+INLINE __m256i code_of_each(const struct lanes *lanes, __m256i old)
+{
+	const __m256i low = _mm256_set1_epi8(15);
+	const __m256i log_low = _mm256_broadcastsi128_si256(
+			_mm_setr_epi8(0, 0, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3));
+	const __m256i log_high = _mm256_broadcastsi128_si256(
+			_mm_setr_epi8(0, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7));
+	__m256i next = _mm256_adds_epu8(old, _mm256_set1_epi8(1));
+	__m256i bucket = _mm256_max_epu8(_mm256_shuffle_epi8(log_low, _mm256_and_si256(next, low)),
+			_mm256_shuffle_epi8(log_high, _mm256_and_si256(_mm256_srli_epi16(next, 4), low)));
+
+	/* an index with its top bit set finds 0 */
+	return _mm256_or_si256(
+			_mm256_shuffle_epi8(lanes->two, _mm256_or_si256(bucket, _mm256_set1_epi32((int)0x80000880))),
+			_mm256_shuffle_epi8(lanes->third, _mm256_or_si256(bucket, _mm256_set1_epi32((int)0x80808000))));
+}
+
+/* Codes without an escape, one in each word, behind those of other planes in *v, *n bits. */
+INLINE void append_plain(__m256i *v, __m256i *n, __m256i symbol, __m256i l)
+{
+	const __m256i one = _mm256_set1_epi32(1);
+	__m256i zeros = _mm256_srlv_epi32(symbol, l), length = _mm256_add_epi32(_mm256_add_epi32(zeros, l), one);
+	__m256i code = _mm256_sub_epi32(symbol, _mm256_sllv_epi32(_mm256_sub_epi32(zeros, one), l));
+
+	*v = _mm256_or_si256(_mm256_sllv_epi32(*v, length), code);
+	*n = _mm256_add_epi32(*n, length);
+}
+
+enum { PIXEL_MOST = 28 };             /* bits, where two pixels are put at once */
+
+/* Pixels with an escape, or of many bits. */
+static __attribute__((noinline)) void put_each(const struct quic_tables *t, const uint32_t *symbols, __m256i codes,
+		struct quic_writer *to, int32_t n)
+{
+	struct quic_writer out = *to;
+	uint32_t code[8];
+
+	_mm256_storeu_si256((__m256i *)code, codes);
+	for (int32_t i = 0; i < n; i++) {
+		for (unsigned int p = 0; p < 3; p++) {
+			unsigned int shift = symbol_shift(QUIC_RGB8, p);
+			uint32_t word = t->word[0][symbols[i] >> shift & 0xff][code[i] >> shift & 0xff];
+
+			put_bits(&out, word >> 8, word & 0xff);
+		}
+	}
+	*to = out;
+}
+
+INLINE void put_eight(struct quic_writer *out, __m256i v, __m256i n)
+{
+	__m256i odd = _mm256_srli_epi64(n, 32), two = _mm256_add_epi32(n, odd), next, four;
+	uint64_t bits[4], lengths[4];
+
+	/* neighbours side by side, twice */
+	v = _mm256_or_si256(_mm256_sllv_epi64(_mm256_and_si256(v, _mm256_set1_epi64x(0xffffffff)), odd),
+			_mm256_srli_epi64(v, 32));
+	two = _mm256_and_si256(two, _mm256_set1_epi64x(0xffffffff));
+	next = _mm256_unpackhi_epi64(two, two);
+	four = _mm256_add_epi64(two, next);
+	if (RARE(_mm256_movemask_epi8(_mm256_cmpgt_epi32(four, _mm256_set_epi64x(INT32_MAX, 56, INT32_MAX, 56))))) {
+		_mm256_storeu_si256((__m256i *)bits, v);
+		_mm256_storeu_si256((__m256i *)lengths, two);
+		for (int i = 0; i < 4; i++)
+			put_bits(out, bits[i], (unsigned int)lengths[i]);
+		return;
+	}
+	v = _mm256_or_si256(_mm256_sllv_epi64(v, next), _mm256_unpackhi_epi64(v, v));
+	put_bits(out, (uint64_t)_mm256_extract_epi64(v, 0), (unsigned int)_mm256_extract_epi32(four, 0));
+	put_bits(out, (uint64_t)_mm256_extract_epi64(v, 2), (unsigned int)_mm256_extract_epi32(four, 4));
+}
+
+/* Pixels from x to `end` by the codes of one moment. */
+INLINE void put_pixels(const struct quic_tables *t, const struct quic_group *group, const struct lanes *lanes,
+		struct quic_writer *to, int32_t x, int32_t end)
+{
+	static const int32_t window[16] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+	const __m256i byte = _mm256_set1_epi32(255);
+	const __m256i limits = _mm256_broadcastsi128_si256(_mm_loadl_epi64((const __m128i *)t->limit[0]));
+	struct quic_writer out = *to;
+
+	for (; x < end; x += 8) {
+		int32_t count = end - x < 8 ? end - x : 8;
+		__m256i there = _mm256_loadu_si256((const __m256i *)(window + 8 - count));
+		__m256i symbols = _mm256_and_si256(there,
+				_mm256_loadu_si256((const __m256i *)(group->symbols + x)));
+		__m256i codes = code_of_each(lanes, _mm256_loadu_si256((const __m256i *)(group->context + x)));
+		__m256i limit = _mm256_shuffle_epi8(limits, codes);
+		__m256i escapes = _mm256_cmpeq_epi8(_mm256_max_epu8(symbols, limit), symbols);
+		__m256i v = _mm256_setzero_si256(), n = v;
+
+		append_plain(&v, &n, _mm256_and_si256(_mm256_srli_epi32(symbols, 16), byte),
+				_mm256_and_si256(_mm256_srli_epi32(codes, 16), byte));
+		append_plain(&v, &n, _mm256_and_si256(_mm256_srli_epi32(symbols, 8), byte),
+				_mm256_and_si256(_mm256_srli_epi32(codes, 8), byte));
+		append_plain(&v, &n, _mm256_and_si256(symbols, byte), _mm256_and_si256(codes, byte));
+		if (RARE(_mm256_movemask_epi8(_mm256_or_si256(escapes,
+				_mm256_cmpgt_epi32(n, _mm256_set1_epi32(PIXEL_MOST))))))
+			put_each(t, group->symbols + x, codes, &out, count);
+		else
+			put_eight(&out, _mm256_and_si256(v, there), _mm256_and_si256(n, there));
+	}
+	*to = out;
+}
+
+/* encode_each: the model learns until one of its codes changes, and what comes before that is put at once. */
+static void encode_rgb8_span(const struct quic_tables *t, struct quic_group *group, struct quic_writer *out,
+		int32_t x, int32_t end)
+{
+	const uint32_t *symbols = group->symbols;
+	uint32_t *context = group->context, wait = group->wait;
+
+	memcpy(context + x + 1, symbols + x, (size_t)(end - x) * sizeof *context);
+	while (x < end) {
+		struct lanes lanes = lanes_of(group);
+		int32_t stop = x;
+
+		do {
+			if ((uint32_t)(end - stop) <= wait) {
+				wait -= (uint32_t)(end - stop);
+				stop = end;
+				break;
+			}
+			stop += (int32_t)wait + 1;
+			wait = learn(t, QUIC_RGB8, group, context[stop - 1], symbols[stop - 1]);
+		} while (has_codes(group, &lanes));
+		put_pixels(t, group, &lanes, out, x, stop);
+		x = stop;
+	}
+	group->wait = wait;
+}
+#endif
+
+INLINE void encode_pixels(const struct quic_tables *t, enum quic_kind kind, struct quic_group *group,
+		struct quic_writer *out, int32_t x, int32_t end)
+{
+#ifdef __AVX2__
+	if (kind == QUIC_RGB8) {
+		encode_rgb8_span(t, group, out, x, end);
+		return;
+	}
+#endif
+	encode_each(t, kind, group, out, x, end);
+}
+
 INLINE void encode_row(const struct quic_tables *t, enum quic_kind kind, struct quic_group *group,
 		struct quic_writer *stream, const uint8_t *row, const uint8_t *above, int32_t width)
 {
@@ -688,14 +862,14 @@ INLINE void encode_row(const struct quic_tables *t, enum quic_kind kind, struct 
 
 			if (run < end) {
 				stop = find_bit(group->same, UINT64_MAX, run, end);
-				encode_each(t, kind, group, &out, x, run);
+				encode_pixels(t, kind, group, &out, x, run);
 				write_run(t, group, &out, (uint32_t)(stop - run));
 				x = stop;
 				if (stop != run)
 					continue;
 				run++;
 			}
-			encode_each(t, kind, group, &out, x, run);
+			encode_pixels(t, kind, group, &out, x, run);
 			x = run;
 		}
 		segment_done(group, x - start);

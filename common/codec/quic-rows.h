@@ -16,6 +16,8 @@ enum quic_kind {
 
 /* So many pixels a level takes, but the last. */
 #define QUIC_LEVEL_PIXELS 2048
+/* Symbols behind a row that may be looked at, in pairs. */
+#define QUIC_SLACK 4
 
 /* Code l: `zeros` 0 bits announce an escape, symbols below `limit` do without, `suffix` bits follow
  * an escape. */
@@ -29,7 +31,7 @@ extern const struct quic_code clove_quic_codes[2][8];
 struct quic_tables {
 	uint16_t length[2][256][8]; /* of symbol s in code l: [s][7 - l] */
 	uint16_t word[2][256][8];   /* what is written for it: [s][l], the value above 8 bits of length */
-	uint8_t zeros[2][8];        /* of clove_quic_codes */
+	uint8_t zeros[2][8], limit[2][8]; /* of clove_quic_codes */
 	uint32_t run[33];           /* pixels that steps 0 to i - 1 of a run stand for */
 	uint8_t step[1024];         /* the largest i with run[i] not above the index */
 };
@@ -39,6 +41,7 @@ extern const uint8_t clove_quic_run_bits[32];
 /* A code's best in each bucket, and the same by symbol, so that one look-up finds the next code. */
 struct quic_plane {
 	uint16_t cost[8][8]; /* [bucket][7 - l]: below 2 * 26 * 901, see triggers */
+	uint8_t best[8];     /* [bucket] */
 	uint8_t code[256];   /* by the symbol to the left */
 };
 

@@ -42,6 +42,7 @@ static void make_codes(bool is_five)
 			unsigned int value = is_plain ? 1u << l | (s & ((1u << l) - 1)) : s - code->limit;
 
 			tables.zeros[is_five][l] = code->zeros;
+			tables.limit[is_five][l] = code->limit;
 			tables.length[is_five][s][7 - l] = (uint16_t)length;
 			tables.word[is_five][s][l] = (uint16_t)(value << 8 | length);
 		}
@@ -90,9 +91,11 @@ static bool group_init(struct quic_group *group, unsigned int bpc, int32_t width
 
 	memset(group, 0, sizeof *group);
 	group->left = QUIC_LEVEL_PIXELS;
-	for (int p = 0; p < 3; p++)
+	for (int p = 0; p < 3; p++) {
+		memset(group->planes[p].best, (int)bpc - 1, sizeof group->planes[p].best);
 		memset(group->planes[p].code, (int)bpc - 1, sizeof group->planes[p].code);
-	group->same = calloc(3 * words + columns, sizeof *group->same);
+	}
+	group->same = calloc(3 * words + columns + QUIC_SLACK, sizeof *group->same);
 	if (!group->same)
 		return false;
 	group->memory = group->same;
@@ -250,11 +253,16 @@ size_t clove_quic_bound(enum clove_format format, int32_t width, int32_t height)
 /* Whole words of the row's bytes, turned round, go from `bytes` to *dst; what is left moves to the front. */
 static enum clove_err put_words(struct quic_writer *out, uint8_t *bytes, uint8_t **dst, const uint8_t *end)
 {
-	size_t len = (size_t)(out->next - bytes), whole = len & ~(size_t)3;
+	size_t len = (size_t)(out->next - bytes), whole = len & ~(size_t)3, i = 0;
 
 	if (whole > (size_t)(end - *dst))
 		return CLOVE_ERR_LIMIT;
-	for (size_t i = 0; i < whole; i += 4)
+	for (; i + 8 <= whole; i += 8) {
+		uint64_t two = clove_be64(bytes + i);
+
+		clove_put_le64(*dst + i, two >> 32 | two << 32);
+	}
+	if (i < whole)
 		clove_put_le32(*dst + i, clove_be32(bytes + i));
 	*dst += whole;
 	memmove(bytes, bytes + whole, len - whole);

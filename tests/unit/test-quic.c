@@ -67,13 +67,27 @@ END_TEST
 static const int32_t awkward[][2] = { { 1, 1 }, { 3, 3 }, { 7, 40 }, { 8, 9 }, { 9, 8 }, { 63, 64 }, { 64, 65 },
 		{ 65, 63 }, { 129, 130 }, { 2047, 5 }, { 2049, 4 }, { 33000, 3 } };
 
+static const uint32_t noises[] = { 0x07, 0x1f, 0x7f };
+
+/* Each byte has these bits at random, and one in sixty all of them. */
+static void make_noise(const struct clove_pixels *pixels, int32_t h, uint32_t bits)
+{
+	uint32_t seed = 7;
+
+	for (size_t i = 0; i < (size_t)pixels->stride * (size_t)h; i++) {
+		seed = seed * 1664525 + 1013904223;
+		if (pixels->format != CLOVE_FORMAT_RGB32 || i % 4 != 3)
+			pixels->data[i] = (uint8_t)(seed >> 24 & ((seed >> 8) % 60 ? bits : 127));
+	}
+}
+
 static void check_variants(int32_t w, int32_t h)
 {
 	static const enum clove_format formats[] = { CLOVE_FORMAT_GRAY, CLOVE_FORMAT_RGB16,
 			CLOVE_FORMAT_RGB24, CLOVE_FORMAT_RGB32, CLOVE_FORMAT_RGBA };
 
 	for (size_t f = 0; f < 5; f++) {
-		for (uint32_t seed = 0; seed < 4; seed++) {
+		for (uint32_t seed = 0; seed < 7; seed++) {
 			struct clove_pixels src = fixture_picture(formats[f], w, h, seed);
 			struct clove_pixels back = fixture_rows(formats[f], w, h);
 			size_t size, other, bound = clove_quic_bound(formats[f], w, h);
@@ -84,6 +98,8 @@ static void check_variants(int32_t w, int32_t h)
 			if (seed == 3)  /* only grain */
 				for (size_t i = 0; i < (size_t)src.stride * (size_t)h; i++)
 					src.data[i] &= formats[f] == CLOVE_FORMAT_RGB16 ? 0x21 : 1;
+			if (seed > 3)   /* a photograph's noise, finer and coarser, with some spots */
+				make_noise(&src, h, noises[seed - 4]);
 			clove_quic_pick(NULL);
 			ck_assert(!clove_quic_encode(out, bound, &src, &size));
 			clove_quic_pick(&clove_quic_rows);
