@@ -402,15 +402,18 @@ END_TEST
 
 /* ---- memory that is not there ---- */
 
+enum { AWAY = 110 * NS_MS };               /* longer than memory may be away */
+
 START_TEST(test_buffer_that_is_not_there_halts_the_queue)
 {
 	uint32_t a = rig_qtd(&rig, P_OUT, 512, 0x80000000, 0), b = rig_qtd(&rig, P_IN, 512, 0x80000000, 0);
 
 	queue(out, a);
+	rig_pass(&rig, AWAY);
 	ck_assert_uint_eq(token(a) & 0xff, HALTED | BUFFER_ERR);
 	queue(in, b);
 	puppet_end(dev, CLOVE_USB_SUCCESS, 512);
-	rig_pass(&rig, NS_MS);
+	rig_pass(&rig, AWAY);
 	ck_assert_uint_eq(token(b) & 0xff, HALTED | BUFFER_ERR);
 	ck_assert(reg(&rig, R_USBSTS) & STS_ERR && !(reg(&rig, R_USBSTS) & STS_HSE));
 	ck_assert_uint_gt(rig.bad, 0);
@@ -427,7 +430,7 @@ static const struct { const char *why; uint32_t at, value; } nowhere[] = {
 START_TEST(test_list_that_leads_nowhere_is_a_host_error)
 {
 	put(&rig, out + nowhere[_i].at, nowhere[_i].value);
-	rig_pass(&rig, NS_MS * 20);
+	rig_pass(&rig, AWAY);
 	ck_assert_msg(reg(&rig, R_USBSTS) & STS_HSE, "%s: USBSTS %x", nowhere[_i].why, reg(&rig, R_USBSTS));
 	ck_assert(reg(&rig, R_USBSTS) & STS_HALTED && !(reg(&rig, R_USBCMD) & CMD_RS) && rig.irq);
 	ck_assert(strstr(rig.log, "host system error") || _i == 1);
@@ -438,18 +441,185 @@ START_TEST(test_list_that_leads_nowhere_is_a_host_error)
 }
 END_TEST
 
+/* What is away: the circle, a list or a buffer of one queue. */
+enum { HOLE_HEAD = HEAD & ~4095, HOLE_QTD = 0x80000, HOLE_DATA = PAGES + 4096 };
+
+static const struct {
+	const char *why;
+	uint32_t hole;
+	bool is_in;
+	bool is_before;                    /* it is gone before the driver's list is looked at; else before the answer */
+	uint32_t sts;                      /* what follows if it never comes back */
+} aways[] = {
+	{ "the circle, before a transfer", HOLE_HEAD, false, true, STS_HSE },
+	{ "the circle, before the answer", HOLE_HEAD, true, false, STS_HSE },
+	{ "a qTD, before a transfer", HOLE_QTD, false, true, STS_HSE },
+	{ "a qTD, before the answer", HOLE_QTD, true, false, STS_HSE },
+	{ "a qTD, before the answer of OUT", HOLE_QTD, false, false, STS_HSE },
+	{ "bytes to be read", HOLE_DATA, false, true, STS_ERR },
+	{ "bytes to be written, of the second qTD", HOLE_DATA, true, false, STS_ERR },
+};
+
 START_TEST(test_memory_may_be_away_for_a_moment)
 {
-	uint32_t a = rig_qtd(&rig, P_OUT, 512, PAGES, 0);
+	uint32_t q[3];
 
-	rig.hole = AREA;
-	rig_pass(&rig, NS_MS);
+	rig.next = HOLE_QTD;
+	for (uint32_t i = 0; i < 3; i++) {
+		q[i] = rig_qtd(&rig, aways[_i].is_in ? P_IN : P_OUT, 4096, PAGES + i * 4096, 0);
+		memset(rig.memory + PAGES + i * 4096, (int)(0x50 + i), 4096);
+		if (i) {
+			put(&rig, q[i - 1], q[i]);
+			put(&rig, q[i - 1] + 4, T);
+		}
+	}
+	for (uint32_t i = 0; i < 2; i++)
+		put(&rig, q[i] + 4, q[2]);         /* one transfer of two, and one */
+	rig.hole = aways[_i].is_before ? aways[_i].hole : 0;
+	queue(aways[_i].is_in ? in : out, q[0]);
+	rig_pass(&rig, 50 * NS_MS);
+	if (aways[_i].is_before)
+		ck_assert_msg(!dev->submitted && rig.bad, "%s: %u submitted", aways[_i].why, dev->submitted);
+	rig.hole = aways[_i].is_before ? 0 : aways[_i].hole;
+	rig_pass(&rig, 5 * NS_MS);
+	for (size_t left = 3 * 4096; left;) {
+		struct clove_usb_transfer *transfer = puppet_first(dev);
+		size_t len;
+
+		ck_assert_msg(transfer, "%s: %zu bytes missing", aways[_i].why, left);
+		len = transfer->len;
+		for (size_t i = 0; i < len; i += 4096)
+			if (aways[_i].is_in)
+				memset(transfer->data + i, (int)(0x60 + (3 * 4096 - left + i) / 4096), 4096);
+			else
+				ck_assert_uint_eq(transfer->data[i], 0x50 + (3 * 4096 - left + i) / 4096);
+		left -= len;
+		puppet_end(dev, CLOVE_USB_SUCCESS, len);
+		rig_pass(&rig, 50 * NS_MS);
+		if (!aways[_i].is_before)
+			ck_assert_msg(rig.bad, "%s: nothing was looked for", aways[_i].why);
+		rig.hole = 0;
+		rig_pass(&rig, 5 * NS_MS);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		ck_assert_msg(!(token(q[i]) & 0x7fff00ff), "%s: token %u is %08x", aways[_i].why, i, token(q[i]));
+		ck_assert_msg(rig.memory[PAGES + i * 4096] == (aways[_i].is_in ? 0x60 : 0x50) + i, "%s: bytes", aways[_i].why);
+	}
+	ck_assert_msg(!(reg(&rig, R_USBSTS) & (STS_HSE | STS_ERR)) && !dev->cancelled, "%s: USBSTS %x, %u called back",
+			aways[_i].why, reg(&rig, R_USBSTS), dev->cancelled);
+	rig.bad = 0;
+}
+END_TEST
+
+START_TEST(test_memory_may_not_be_away_for_good)
+{
+	uint32_t a, b;
+
+	rig.next = HOLE_QTD;
+	a = rig_qtd(&rig, aways[_i].is_in ? P_IN : P_OUT, 4096, PAGES, 0);
+	b = rig_qtd(&rig, aways[_i].is_in ? P_IN : P_OUT, 4096, PAGES + 4096, 0);
+	put(&rig, a, b);
+	put(&rig, a + 4, PAGES);
+	rig.hole = aways[_i].is_before ? aways[_i].hole : 0;
+	queue(aways[_i].is_in ? in : out, a);
+	if (!aways[_i].is_before) {
+		rig.hole = aways[_i].hole;
+		puppet_end(dev, CLOVE_USB_SUCCESS, 8192);
+	}
+	rig_pass(&rig, AWAY);
+	ck_assert_msg((reg(&rig, R_USBSTS) & (STS_HSE | STS_ERR)) == aways[_i].sts, "%s: USBSTS %x", aways[_i].why,
+			reg(&rig, R_USBSTS));
+	rig.hole = 0;
+	if (aways[_i].sts == STS_ERR)
+		ck_assert_uint_eq(token(aways[_i].is_in ? b : a) & 0xff, HALTED | BUFFER_ERR);
+	rig.bad = 0;
+}
+END_TEST
+
+/* A driver reads the answer of a request without data in the status stage's qTD alone. */
+START_TEST(test_memory_may_be_away_for_a_moment_of_control)
+{
+	uint32_t a, b;
+
+	memcpy(rig.memory + PAGES, "\0\x09\1\0\0\0\0\0", 8);
+	a = rig_qtd(&rig, P_SETUP, 8, PAGES, 0);
+	rig.next = HOLE_QTD;
+	b = rig_qtd(&rig, P_IN, 0, 0, TOGGLE | IOC);
+	put(&rig, a, b);
+	dev->answer = wait_for_test;
+	queue(ep0, a);
+	ck_assert_uint_eq(dev->setups, 1);
+	rig.hole = HOLE_QTD;
+	puppet_end(dev, CLOVE_USB_SUCCESS, 0);
+	rig_pass(&rig, 50 * NS_MS);
 	ck_assert_uint_gt(rig.bad, 0);
 	rig.hole = 0;
+	rig_pass(&rig, NS_MS);
+	ck_assert_uint_eq(token(b) & 0xff, 0);
+	ck_assert_uint_eq(dev->setups, 1);
+	ck_assert(!(reg(&rig, R_USBSTS) & (STS_HSE | STS_ERR)));
 	rig.bad = 0;
+}
+END_TEST
+
+START_TEST(test_memory_away_takes_nothing_back)
+{
+	uint32_t a = rig_qtd(&rig, P_OUT, 512, PAGES, IOC), b;
+
+	rig.next = HOLE_QTD;
+	b = rig_qtd(&rig, P_OUT, 512, PAGES, IOC);
+	put(&rig, a, b);
 	queue(out, a);
-	ck_assert(!(reg(&rig, R_USBSTS) & STS_HSE));
-	ck_assert_uint_eq(dev->submitted, 1);
+	ck_assert_uint_eq(dev->submitted, 2);
+	/* the way to the second is not there */
+	rig.hole = HOLE_QTD;
+	puppet_end(dev, CLOVE_USB_SUCCESS, 512);
+	rig_pass(&rig, 10 * NS_MS);
+	ck_assert_uint_eq(token(a) & 0xff, 0);
+	/* nor does the doorbell know who is in a circle that it cannot see */
+	rig.hole = HOLE_HEAD;
+	doorbell();
+	rig_pass(&rig, 10 * NS_MS);
+	ck_assert(!(reg(&rig, R_USBSTS) & STS_IAA));
+	ck_assert_uint_eq(dev->cancelled, 0);
+	rig.hole = 0;
+	rig_pass(&rig, NS_MS);
+	ck_assert(reg(&rig, R_USBSTS) & STS_IAA);
+	puppet_end(dev, CLOVE_USB_SUCCESS, 512);
+	rig_pass(&rig, NS_MS);
+	ck_assert_uint_eq(token(b) & 0xff, 0);
+	ck_assert_uint_eq(dev->submitted, 2);
+	rig.bad = 0;
+}
+END_TEST
+
+/* Each time is a time of its own, and a controller that nobody ran has not looked. */
+START_TEST(test_memory_is_away_again)
+{
+	for (int i = 0; i < 4; i++) {
+		rig.hole = HOLE_HEAD;
+		rig_pass(&rig, NS_MS * 60);
+		ck_assert(!(reg(&rig, R_USBSTS) & STS_HSE));
+		if (i == 1)
+			set_reg(&rig, R_USBCMD, CMD_RS | CMD_ITC1);
+		if (i == 2)
+			set_reg(&rig, R_USBCMD, CMD_ITC1);
+		if (i == 3)
+			rig.now += 500 * (uint64_t)NS_MS;
+		rig_pass(&rig, NS_MS / 2);
+		if (i == 0 || i == 3)
+			rig.hole = 0;
+		rig_pass(&rig, NS_MS * 200);
+		rig.hole = 0;
+		set_reg(&rig, R_USBCMD, CMD_RS | CMD_ITC1 | CMD_ASE);
+		if (i == 1 || i == 2)
+			rig.hole = HOLE_HEAD;
+		rig_pass(&rig, NS_MS * 60);
+		ck_assert_msg(!(reg(&rig, R_USBSTS) & STS_HSE), "time %d", i);
+		rig.hole = 0;
+		rig_pass(&rig, NS_MS);
+	}
+	rig.bad = 0;
 }
 END_TEST
 
@@ -865,7 +1035,11 @@ int main(void)
 	tcase_add_loop_test(tc, test_senseless_queue_halts_alone, 0, sizeof senseless / sizeof *senseless);
 	tcase_add_test(tc, test_buffer_that_is_not_there_halts_the_queue);
 	tcase_add_loop_test(tc, test_list_that_leads_nowhere_is_a_host_error, 0, sizeof nowhere / sizeof *nowhere);
-	tcase_add_test(tc, test_memory_may_be_away_for_a_moment);
+	tcase_add_loop_test(tc, test_memory_may_be_away_for_a_moment, 0, sizeof aways / sizeof *aways);
+	tcase_add_loop_test(tc, test_memory_may_not_be_away_for_good, 0, sizeof aways / sizeof *aways);
+	tcase_add_test(tc, test_memory_may_be_away_for_a_moment_of_control);
+	tcase_add_test(tc, test_memory_away_takes_nothing_back);
+	tcase_add_test(tc, test_memory_is_away_again);
 	tcase_add_test(tc, test_bus_master_off_moves_nothing);
 	tcase_add_test(tc, test_endless_lists_end);
 	tcase_add_test(tc, test_ring_of_qtds_stops_at_the_inactive);

@@ -85,6 +85,13 @@ enum {
 
 enum { PID_OUT, PID_IN, PID_SETUP };
 
+/* Memory that could not be reached, ns. */
+struct ehci_absence {
+	unsigned int looks;        /* in vain; 0: it is there */
+	uint64_t looked;           /* the last time */
+	uint64_t spent;            /* with looking */
+};
+
 /* What the guest's memory says, read once. */
 struct ehci_qtd {
 	uint32_t next, alt, token, buffer[5];
@@ -150,6 +157,7 @@ struct ehci_queue {
 	uint64_t period;           /* frames between two of them; 0: not known */
 	uint64_t moved_frame;      /* the last in which something happened */
 	uint64_t seen;             /* ns */
+	struct ehci_absence away;  /* of the bytes of its transfer */
 	struct clove_list works;   /* in the order of the list */
 	unsigned int work_count;
 	size_t work_bytes;
@@ -165,6 +173,8 @@ struct ehci_work {
 	bool is_done;
 	uint32_t max_packet;
 	unsigned int count, room;
+	unsigned int told;         /* parts that the guest knows of, and their bytes */
+	size_t told_bytes;
 	struct ehci_part {
 		uint32_t address;
 		struct ehci_qtd qtd;
@@ -208,9 +218,9 @@ struct clove_ehci {
 	uint64_t wish;             /* what wake_at was told last */
 	uint64_t pass;
 	unsigned int fetches;      /* left in this pass */
-	uint64_t bad_since[2];     /* ns since the circle, the frames, could not be read; 0: they could */
+	struct ehci_absence away[2]; /* of the circle's elements, of the frames' */
 	bool is_in_frames;
-	uint64_t bad_pass;         /* the last in which that happened */
+	uint64_t away_pass;        /* the last in which some were */
 	unsigned int in_flight;    /* transfers that devices have */
 	unsigned int answers;      /* periodic ones that came back since the last look */
 	struct clove_list queues[EHCI_BUCKETS];
@@ -230,6 +240,8 @@ void ehci_update_irq(struct clove_ehci *hc, bool is_acknowledge);
 void ehci_started(struct clove_ehci *hc);          /* RS went 0 -> 1 */
 void ehci_stopped(struct clove_ehci *hc);
 void ehci_host_error(struct clove_ehci *hc);
+bool ehci_may_come_back(struct clove_ehci *hc, struct ehci_absence *absence); /* counts a look in vain */
+void ehci_element_missing(struct clove_ehci *hc);  /* the list being walked; ends this pass, or the controller */
 void ehci_wake_machine(struct clove_ehci *hc);     /* PME, if the guest sleeps and wants it */
 void ehci_controller_reset(struct clove_ehci *hc); /* HCRESET */
 void ehci_log(struct clove_ehci *hc, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -12,6 +12,8 @@ enum {
 	ROLLOVER = 8192,           /* microframes: 1024 frames (2.3.2, FLR) */
 	ROUNDS = 4,
 	MS = 1000000,
+	GRACE = 100 * MS,          /* ns spent looking for memory that is not there */
+	LOOK = 2 * MS,             /* a look counts at most so much: perhaps it was us who were away */
 };
 
 uint64_t ehci_now(struct clove_ehci *hc)
@@ -163,12 +165,35 @@ void ehci_host_error(struct clove_ehci *hc)
 {
 	if (!(hc->reg[USBCMD] & USBCMD_RS))
 		return;
-	hc->bad_since[0] = hc->bad_since[1] = 0;
 	ehci_log(hc, "%s", ehci_may_dma(hc) ? "host system error: the schedule leads to memory that is not there" :
 			"host system error: the schedule runs without bus mastering");
 	hc->reg[USBCMD] &= ~(uint32_t)USBCMD_RS;
 	ehci_stopped(hc);
 	ehci_raise(hc, USBSTS_HSE);
+}
+
+/* A chipset that reshapes its memory makes a VMM take some away and give it back, at its leisure. */
+bool ehci_may_come_back(struct clove_ehci *hc, struct ehci_absence *absence)
+{
+	uint64_t now = ehci_now(hc);
+
+	if (absence->looks++)
+		absence->spent += now - absence->looked < LOOK ? now - absence->looked : LOOK;
+	else
+		absence->spent = 0;
+	absence->looked = now;
+	if (!ehci_may_dma(hc) || absence->spent >= GRACE)
+		return false;
+	hc->active = hc->periodic_active = now; /* again soon */
+	return true;
+}
+
+void ehci_element_missing(struct clove_ehci *hc)
+{
+	if (!ehci_may_come_back(hc, &hc->away[hc->is_in_frames]))
+		ehci_host_error(hc);
+	hc->fetches = 0;
+	hc->away_pass = hc->pass;
 }
 
 void ehci_wake_machine(struct clove_ehci *hc)
@@ -228,6 +253,7 @@ static uint64_t periodic_step(uint64_t idle)
 static void run_async(struct clove_ehci *hc, uint64_t now)
 {
 	if (!ehci_is_running(hc) || !(hc->reg[USBSTS] & USBSTS_ASS)) {
+		hc->away[false].looks = 0;
 		hc->async_at = EHCI_NEVER;
 		return;
 	}
@@ -236,8 +262,6 @@ static void run_async(struct clove_ehci *hc, uint64_t now)
 	hc->async_at = EHCI_NEVER;
 	if (ehci_async_pass(hc))
 		hc->active = now;
-	if (hc->bad_since[false])
-		hc->active = now;          /* again soon */
 	if (hc->async_at)                  /* else it was kicked meanwhile */
 		hc->async_at = now + async_step(now > hc->active ? now - hc->active : 0);
 }
@@ -247,6 +271,7 @@ static void run_periodic(struct clove_ehci *hc, uint64_t now)
 	uint64_t frame = clock_now(hc) >> 3, first = hc->frame_next, idle;
 
 	if (!ehci_is_running(hc) || !(hc->reg[USBSTS] & USBSTS_PSS)) {
+		hc->away[true].looks = 0;
 		hc->periodic_at = EHCI_NEVER;
 		return;
 	}
@@ -259,8 +284,6 @@ static void run_periodic(struct clove_ehci *hc, uint64_t now)
 		hc->frame_next = frame + 1;
 		if (ehci_periodic_frames(hc, first, frame, frame < LATE_FRAMES ? 0 : frame - LATE_FRAMES + 1))
 			hc->periodic_active = now;
-		if (hc->bad_since[true])
-			hc->periodic_active = now; /* again soon */
 	} else if (hc->answers && ehci_periodic_answers(hc, frame)) {
 		hc->periodic_active = now;
 	}

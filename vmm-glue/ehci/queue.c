@@ -49,7 +49,7 @@ static bool store_overlay(struct clove_ehci *hc, uint32_t address, const struct 
 		clove_put_le32(bytes + 16 + 4 * i, qh->overlay.buffer[i]);
 	if (ehci_dma_write(hc, address + 12, bytes, sizeof bytes))
 		return true;
-	ehci_host_error(hc);
+	ehci_element_missing(hc);
 	return false;
 }
 
@@ -170,17 +170,21 @@ static enum ehci_answer answer_of(const struct clove_usb_transfer *transfer, boo
 	}
 }
 
-/* Tells the guest what became of the transfer. False: the guest's memory failed, or is not what it was. */
-static bool finish(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_qh *qh, struct ehci_work *work)
+enum finished { FINISHED, CHANGED, MISSING };
+
+/* Tells the guest what became of the transfer. CHANGED: the guest's memory is not what it was. MISSING: some of it
+ * is not there; what was told is kept in mind. */
+static enum finished finish(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_qh *qh, struct ehci_work *work)
 {
 	const struct clove_usb_transfer *transfer = work->transfer;
 	bool is_in = transfer->endpoint & CLOVE_USB_IN;
-	size_t actual, at = 0;
+	size_t actual, at = work->told_bytes;
+	unsigned int first = work->told;
 	enum ehci_answer answer = answer_of(transfer, is_in, &actual);
 
 	if (!is_in && answer == ANSWER_ACK)
 		actual = transfer->len;
-	for (unsigned int i = 0; i < work->count; i++) {
+	for (unsigned int i = first; i < work->count; i++) {
 		struct ehci_part *part = &work->parts[i];
 		struct ehci_qtd qtd;
 		size_t total = qtd_total(&part->qtd), rest = actual - at, len = rest < total ? rest : total;
@@ -189,15 +193,19 @@ static bool finish(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_
 		bool is_short, is_ended;
 
 		/* a driver may append to the last one while it is active */
-		if (!fetch_qtd(hc, part->address, &qtd) || !is_same(&qtd, &part->qtd) ||
-				(i + 1 < work->count && !is_link_same(qtd.next, part->qtd.next)))
-			return false;
-		if (i)
-			load_overlay(qh, part->address, &qtd);
+		if (!fetch_qtd(hc, part->address, &qtd))
+			return hc->away_pass == hc->pass ? MISSING : CHANGED;
+		if (!is_same(&qtd, &part->qtd) || (i + 1 < work->count && !is_link_same(qtd.next, part->qtd.next)))
+			return CHANGED;
 		if (is_in && len && !ehci_qtd_write(hc, &part->qtd, transfer->data + at, len)) {
-			retire(hc, queue, qh, ANSWER_FAULT, false);
-			return true;
+			if (ehci_may_come_back(hc, &queue->away))
+				return MISSING;
+			if (i > first)
+				load_overlay(qh, part->address, &qtd);
+			return retire(hc, queue, qh, ANSWER_FAULT, false) ? FINISHED : MISSING;
 		}
+		if (i > first)
+			load_overlay(qh, part->address, &qtd);
 		at += len;
 		is_short = is_in && answer == ANSWER_ACK && len < (is_packet ? transfer->len : total);
 		if (len || (answer == ANSWER_ACK && !total) || is_short)
@@ -206,22 +214,22 @@ static bool finish(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_
 				!qtd_total(&qh->overlay);
 		if (is_ended) {
 			if (!retire(hc, queue, qh, is_last && answer != ANSWER_WAIT ? answer : ANSWER_ACK, is_short))
-				return true;
+				return MISSING;
+			work->told = i + 1;
+			work->told_bytes = at;
 		} else {
 			uint32_t where = part->address;
 
 			/* some of it passed: the guest reads how much if it takes the rest away */
-			if (len && !store_overlay(hc, queue->address, qh))
-				return true;
-			if (len && !ehci_store(hc, where + 12, qh->overlay.buffer[0]))
-				return true;
-			if (len)
-				return ehci_store(hc, where + 8, qh->overlay.token);
+			if (len && (!store_overlay(hc, queue->address, qh) ||
+					!ehci_store(hc, where + 12, qh->overlay.buffer[0]) ||
+					!ehci_store(hc, where + 8, qh->overlay.token)))
+				return MISSING;
 		}
 		if (is_last)
-			return true;
+			return FINISHED;
 	}
-	return true;
+	return FINISHED;
 }
 
 /* What may follow `qtd` in the same transfer: a packet that is not full must lead elsewhere (4.10.2). */
@@ -295,6 +303,8 @@ static enum started start(struct clove_ehci *hc, struct ehci_queue *queue, struc
 	if (ehci_work_submit(work, endpoint, shape->type, len, &is_fault))
 		return STARTED;
 	*answer = ANSWER_FAULT;
+	if (is_fault && ehci_may_come_back(hc, &queue->away))
+		is_fault = false;
 no_memory:
 	ehci_work_free(work);
 	return is_fault ? REFUSED : NOT_NOW;
@@ -342,16 +352,32 @@ static struct ehci_work *head_of(const struct ehci_queue *queue)
 			CLOVE_CONTAINER(queue->works.next, struct ehci_work, link);
 }
 
+/* Whether the QH stands where its first transfer does. */
+static bool is_at(const struct ehci_qh *qh, const struct ehci_work *work)
+{
+	const struct ehci_part *part = &work->parts[work->told];
+	bool may_be_longer = work->told && work->told + 1 == work->count; /* loaded later than the transfer began */
+
+	return part->address == (qh->current & ~0x1fu) && is_same(&part->qtd, &qh->overlay) &&
+			(may_be_longer || is_link_same(part->qtd.next, qh->overlay.next));
+}
+
 /* False: nothing more can be done now. */
 static bool step_control(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_attached *attached,
 		struct ehci_qh *qh)
 {
 	size_t moved = 0;
 	enum ehci_answer answer;
+	uint32_t token;
 	bool is_short;
 
+	/* what the device is told cannot be taken back: first see that the guest will be told, too */
+	if (!ehci_fetch(hc, (qh->current & ~0x1fu) + 8, &token, 1))
+		return false;
 	attached->control.queue = queue->address;
 	answer = ehci_control_token(attached, &qh->overlay, &moved);
+	if (answer == ANSWER_FAULT && ehci_may_come_back(hc, &queue->away))
+		return false;
 	is_short = qtd_pid(&qh->overlay) == PID_IN && moved < qtd_total(&qh->overlay);
 	if (answer == ANSWER_WAIT)
 		return false;
@@ -361,7 +387,7 @@ static bool step_control(struct clove_ehci *hc, struct ehci_queue *queue, struct
 	return retire(hc, queue, qh, answer, is_short);
 }
 
-bool ehci_queue_execute(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_qh *qh, unsigned int limit)
+static bool execute(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_qh *qh, unsigned int limit)
 {
 	bool has_moved = false;
 
@@ -375,7 +401,8 @@ bool ehci_queue_execute(struct clove_ehci *hc, struct ehci_queue *queue, struct 
 			return has_moved;
 		}
 		if (!(qh->overlay.token & QTD_ACTIVE) && !advance(hc, queue, qh)) {
-			ehci_queue_withdraw(queue);
+			if (hc->away_pass != hc->pass)
+				ehci_queue_withdraw(queue);
 			return has_moved;
 		}
 		if (!ehci_qtd_is_sane(&qh->overlay, qh_max_packet(qh))) {
@@ -384,9 +411,7 @@ bool ehci_queue_execute(struct clove_ehci *hc, struct ehci_queue *queue, struct 
 			return true;
 		}
 		attached = ehci_find(hc, qh_address(qh), qh_speed(qh));
-		if (work && (work->attached != attached || work->parts[0].address != (qh->current & ~0x1fu) ||
-				!is_same(&work->parts[0].qtd, &qh->overlay) ||
-				!is_link_same(work->parts[0].qtd.next, qh->overlay.next))) {
+		if (work && (work->attached != attached || !is_at(qh, work))) {
 			ehci_queue_withdraw(queue);
 			work = NULL;
 		}
@@ -421,9 +446,14 @@ bool ehci_queue_execute(struct clove_ehci *hc, struct ehci_queue *queue, struct 
 			return has_moved;
 		limit--;
 		has_moved = true;
-		if (!finish(hc, queue, qh, work)) {
+		switch (finish(hc, queue, qh, work)) {
+		case MISSING:
+			return true;
+		case CHANGED:
 			ehci_queue_withdraw(queue);
 			return true;
+		case FINISHED:
+			break;
 		}
 		if (work->transfer->status == CLOVE_USB_CANCELLED) {
 			ehci_queue_withdraw(queue);
@@ -447,4 +477,14 @@ void ehci_attached_withdraw(struct ehci_attached *attached)
 			if (head_of(queue) && head_of(queue)->attached == attached)
 				ehci_queue_withdraw(queue);
 		}
+}
+
+bool ehci_queue_execute(struct clove_ehci *hc, struct ehci_queue *queue, struct ehci_qh *qh, unsigned int limit)
+{
+	unsigned int looks = queue->away.looks;
+	bool has_moved = execute(hc, queue, qh, limit);
+
+	if (queue->away.looks == looks)
+		queue->away.looks = 0;
+	return has_moved;
 }

@@ -11,12 +11,11 @@ enum {
 	ASYNC_COMPLETIONS = 16,    /* of one QH in one pass */
 	FRAME_STEPS = 128,         /* elements of one frame, those already read included */
 	FRAME_LIST = 1024,
-	GRACE = 3000000,           /* ns before a list in no memory is a host system error */
 	UNSEEN = 100000000,        /* ns after which a QH in no schedule gives its transfers back */
 	KEPT_QUEUES = 64,
 };
 
-/* Reads `count` words of an element. False: the budget is used up, or host system error. */
+/* Reads `count` words of an element. False: the budget is used up, or it is not there (now). */
 bool ehci_fetch(struct clove_ehci *hc, uint32_t address, uint32_t *words, unsigned int count)
 {
 	uint8_t bytes[64];
@@ -25,15 +24,7 @@ bool ehci_fetch(struct clove_ehci *hc, uint32_t address, uint32_t *words, unsign
 		return false;
 	hc->fetches--;
 	if (!ehci_dma_read(hc, address, bytes, 4 * count)) {
-		uint64_t now = ehci_now(hc);
-
-		/* A chipset that reshapes its memory takes some away for a moment. */
-		if (!hc->bad_since[hc->is_in_frames])
-			hc->bad_since[hc->is_in_frames] = now;
-		if (!ehci_may_dma(hc) || now - hc->bad_since[hc->is_in_frames] >= GRACE)
-			ehci_host_error(hc);
-		hc->fetches = 0;
-		hc->bad_pass = hc->pass;
+		ehci_element_missing(hc);
 		return false;
 	}
 	for (unsigned int i = 0; i < count; i++)
@@ -148,8 +139,8 @@ bool ehci_async_pass(struct clove_ehci *hc)
 {
 	bool has_moved = walk_async(hc, true);
 
-	if (hc->bad_pass != hc->pass)
-		hc->bad_since[false] = 0;
+	if (hc->away_pass != hc->pass)
+		hc->away[false].looks = 0;
 	if (has_moved)
 		hc->reg[USBSTS] |= USBSTS_RECLAMATION;
 	else
@@ -172,6 +163,8 @@ void ehci_doorbell(struct clove_ehci *hc)
 
 	if (is_on)
 		walk_async(hc, false);
+	if (is_on && hc->away_pass == hc->pass && ehci_is_running(hc))
+		return;                    /* some of the circle was not seen */
 	for (int i = 0; i < EHCI_BUCKETS; i++)
 		CLOVE_LIST_FOR_EACH(item, &hc->queues[i]) {
 			struct ehci_queue *queue = CLOVE_CONTAINER(item, struct ehci_queue, link);
@@ -275,8 +268,8 @@ bool ehci_periodic_frames(struct clove_ehci *hc, uint64_t first, uint64_t last, 
 		}
 		has_moved |= walk_frame(hc, frame, frame >= iso_first);
 	}
-	if (hc->bad_pass != hc->pass)
-		hc->bad_since[true] = 0;
+	if (hc->away_pass != hc->pass)
+		hc->away[true].looks = 0;
 	hc->is_in_frames = false;
 	return has_moved;
 }

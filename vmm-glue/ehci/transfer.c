@@ -24,7 +24,7 @@ bool ehci_store(struct clove_ehci *hc, uint32_t address, uint32_t value)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (ehci_dma_write(hc, address, word, sizeof word))
 		return true;
-	ehci_host_error(hc);
+	ehci_element_missing(hc);
 	return false;
 }
 
