@@ -6,22 +6,6 @@
 . "$(dirname "$0")/ehci-lib.sh"
 truncate -s 16M "$t/disk.img"
 head -c 4M /dev/urandom | dd of="$t/disk.img" conv=notrunc status=none
-state() { guest qmp "$t/g" '{"execute":"query-status"}' | sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p'; }
-becomes() { # STATE
-	local n s=
-
-	for n in {1..200}; do
-		s=$(state)
-		[ "$s" != "$1" ] || return 0
-		sleep 0.1
-	done
-	echo "query-status says $s"
-	return 1
-}
-asleep() {
-	in_guest '(sleep 0.3; echo mem > /sys/power/state) >/dev/null 2>&1 &' >/dev/null
-	becomes suspended
-}
 sum() { in_guest 'echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/sda bs=1M count=4 2>/dev/null | md5sum' 60 | cut -c 1-32; }
 all_there() { guest_sees 'test -b /dev/sda && evdump -l | grep -qi keyboard' 30 && [ "$(sum)" = "$(head -c 4M "$t/disk.img" | md5sum | cut -c 1-32)" ]; }
 
@@ -30,11 +14,11 @@ boot_ehci g -global ICH9-LPC.disable_s3=0 -qmp "unix:$t/wake.sock,server=on,wait
 check "stick and keyboard are there" all_there
 in_guest 'for d in /sys/bus/usb/devices/*/power/wakeup /sys/bus/pci/devices/*/usb*/../power/wakeup; do echo enabled > $d; done 2>/dev/null' >/dev/null
 check "the keyboard may wake the guest" in_guest 'for d in /sys/bus/usb/devices/*; do [ "$(cat $d/bInterfaceClass 2>/dev/null)" != 03 ] || cat ${d%:*}/power/wakeup; done | grep -q enabled'
-check "the guest falls asleep" asleep
+check "the guest falls asleep" falls_asleep g
 sleep 1
-check "and sleeps on" test "$(state)" = suspended
+check "and sleeps on" test "$(state g)" = suspended
 check "a key of the USB keyboard is pressed" ctl key 101 4
-check "and wakes it, through QMP" becomes running
+check "and wakes it, through QMP" becomes g running
 check "it answers" lives
 check "stick and keyboard are there again" all_there
 during_events g 2 ctl key 101 5 >/dev/null

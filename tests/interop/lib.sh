@@ -86,6 +86,24 @@ ends() { # PID [SECONDS]: true once it has ended by itself
 	done
 }
 
+# What QEMU says of a guest: running, suspended, paused...
+state() { guest qmp "$t/$1" '{"execute":"query-status"}' | sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p'; } # NAME
+becomes() { # NAME STATE
+	local n s=
+
+	for n in {1..200}; do
+		s=$(state "$1")
+		[ "$s" != "$2" ] || return 0
+		sleep 0.1
+	done
+	echo "query-status says $s"
+	return 1
+}
+falls_asleep() { # NAME: to S3
+	guest sh "$t/$1" '(sleep 0.3; echo mem > /sys/power/state) >/dev/null 2>&1 &' >/dev/null
+	becomes "$1" suspended
+}
+
 # Compare what a client shows with QEMU's screendump until they agree (the guest's own
 # worker brings its frame buffer to the screen): LOOK writes $t/seen.ppm.
 agree() { # NAME same|find LOOK...

@@ -8,32 +8,16 @@ need_viewer
 free_port
 boot "$whose" g -vga std -spice "port=$port,addr=127.0.0.1,disable-ticketing=on"
 desk_start 1400 1000 || give_up "an X server"
-state() { guest qmp "$t/g" '{"execute":"query-status"}' | sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p'; }
-becomes() { # STATE
-	local n s=
-
-	for n in {1..100}; do
-		s=$(state)
-		[ "$s" != "$1" ] || return 0
-		sleep 0.1
-	done
-	echo "query-status says $s"
-	return 1
-}
-asleep() {
-	guest sh "$t/g" '(sleep 0.3; echo mem > /sys/power/state) >/dev/null 2>&1 &' >/dev/null
-	becomes suspended
-}
 view() {
 	client "$t/viewer.log" "$clove_viewer" "spice://127.0.0.1:$port"
 	viewer=$client_pid
 	window=$(desk_window $viewer 20)
 }
-wake() { desk_key "$window" space; becomes running; }
+wake() { desk_key "$window" space; becomes g running; }
 alive_again() { guest_answers "$t/g"; }
 
 view || give_up "clove-viewer shows a window" "$(tail -n 1 "$t/viewer.log")"
-check "the guest falls asleep" asleep
+check "the guest falls asleep" falls_asleep g
 check "a key wakes it" wake
 check "and it answers" alive_again
 look_at_window() { desk_shot "$window" "$1"; }
@@ -41,10 +25,10 @@ draw g "-k mix"
 check "the picture comes back" agree g find look_at_window
 desk_end $viewer
 
-check "the guest falls asleep without a viewer" asleep
+check "the guest falls asleep without a viewer" falls_asleep g
 if view; then
 	sleep 1
-	check "it still sleeps when the viewer has come" test "$(state)" = suspended
+	check "it still sleeps when the viewer has come" test "$(state g)" = suspended
 	check "a key from the late viewer wakes it" wake
 	check "and it answers" alive_again
 	draw g "-k mix -s 2"

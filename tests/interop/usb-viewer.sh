@@ -70,28 +70,13 @@ if [ "$way" = bridge ]; then
 	check "QEMU runs on ours: $loaded" test "$loaded" = "$(realpath "$ours/libspice-server.so.1")"
 	lives bridge
 	# a keyboard of the controller wakes the guest: the daemon asks by the bridge
-	state() { guest qmp "$t/bridge" '{"execute":"query-status"}' | sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p'; }
-	becomes() { # STATE
-		local n
-
-		for n in {1..150}; do
-			[ "$(state)" != "$1" ] || return 0
-			sleep 0.1
-		done
-		echo "query-status says $(state)"
-		return 1
-	}
-	asleep() {
-		in_guest 'for f in /sys/bus/usb/devices/*/power/wakeup; do echo enabled > $f; done' >/dev/null
-		in_guest '(sleep 0.3; echo mem > /sys/power/state) >/dev/null 2>&1 &' >/dev/null
-		becomes suspended
-	}
 	keyboard=$(ctl list | sed -n 's/^port \([0-9]*\):.*eyboard.*/\1/p')
 	view --share-image="$t/disk.img"
 	has sda 1 >/dev/null
-	check "the guest falls asleep" asleep
+	in_guest 'for f in /sys/bus/usb/devices/*/power/wakeup; do echo enabled > $f; done' >/dev/null
+	check "the guest falls asleep" falls_asleep bridge
 	ctl key "$keyboard" 4 >/dev/null
-	check "a key of our controller's keyboard wakes it through the bridge" becomes running
+	check "a key of our controller's keyboard wakes it through the bridge" becomes bridge running
 	check "and it answers" guest_answers "$t/$g"
 	check "the viewer's disk is there as before" reads sda "$disk"
 	desk_end $viewer

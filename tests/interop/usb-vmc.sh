@@ -88,25 +88,10 @@ check "the VMM takes its devices away: the CD is gone" has_cds 0
 desk_end $viewer
 
 if [ "$whose" = ours ]; then
-	state() { guest qmp "$t/g" '{"execute":"query-status"}' | sed -n 's/.*"status": "\([a-z-]*\)".*/\1/p'; }
-	becomes() { # STATE
-		local n
-
-		for n in {1..100}; do
-			[ "$(state)" != "$1" ] || return 0
-			sleep 0.1
-		done
-		echo "query-status says $(state)"
-		return 1
-	}
-	asleep() {
-		in_guest '(sleep 0.3; echo mem > /sys/power/state) >/dev/null 2>&1 &' >/dev/null
-		becomes suspended
-	}
 	waker() { [ "$(printf 'CLOVEWAK\1' | timeout 5 socat -t 2 - "UNIX:$t/usb" | od -An -tu1 | tr -d ' ')" = 1 ]; }
-	check "the guest falls asleep" asleep
+	check "the guest falls asleep" falls_asleep g
 	check "a waker at the bridge is answered 1" waker
-	check "and the guest wakes" becomes running
+	check "and the guest wakes" becomes g running
 	check "and answers" guest_answers "$t/g"
 fi
 check "QEMU is still there" guest alive "$t/g"
