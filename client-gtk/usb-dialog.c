@@ -169,13 +169,14 @@ static struct row *row_new(struct clove_usb_dialog *dialog, const struct clove_u
 static void update_row(struct row *row, const struct clove_usb_item *item)
 {
 	bool is_ticked = looks[item->state].is_ticked, is_busy = looks[item->state].is_busy;
+	bool is_said = g_str_equal(item->text, gtk_label_get_text(GTK_LABEL(row->dialog->summary))); /* above all */
 
 	gtk_toggle_button_set_active(GTK_TOGGLE_BUTTON(row->check), is_ticked);
 	pass_focus(row->check, looks[item->state].can_change);
 	gtk_widget_set_sensitive(row->check, looks[item->state].can_change);
 	gtk_label_set_text(GTK_LABEL(row->text), item->text);
-	gtk_widget_set_visible(row->text, item->text[0] != 0);
-	gtk_widget_set_visible(row->sign, item->is_trouble);
+	gtk_widget_set_visible(row->text, item->text[0] && !is_said);
+	gtk_widget_set_visible(row->sign, item->is_trouble && !is_said);
 	atk_object_set_description(gtk_widget_get_accessible(row->check), item->text);
 	set_shown(row->spinner, is_busy);
 	g_object_set(row->spinner, "active", is_busy, NULL);

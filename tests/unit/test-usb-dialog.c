@@ -100,14 +100,22 @@ static void list_texts(GtkWidget *widget, gpointer into)
 		gtk_container_forall(GTK_CONTAINER(widget), list_texts, into);
 }
 
-static void shows(const char *text, bool is_expected)
+static void shows_times(const char *text, int least, int most)
 {
 	GString *all = g_string_new(NULL);
+	int times = 0;
 
 	gtk_settle();
 	list_texts(clove_usb_dialog_widget(dialog), all);
-	ck_assert_msg((strstr(all->str, text) != NULL) == is_expected, "“%s” in:\n%s", text, all->str);
+	for (const char *at = all->str; (at = strstr(at, text)); at++)
+		times++;
+	ck_assert_msg(times >= least && times <= most, "“%s” %d times in:\n%s", text, times, all->str);
 	g_string_free(all, TRUE);
+}
+
+static void shows(const char *text, bool is_expected)
+{
+	shows_times(text, is_expected, is_expected ? INT_MAX : 0);
 }
 
 static void check_names(GtkWidget *widget, gpointer count)
@@ -171,6 +179,17 @@ START_TEST(test_dialog_shows_every_state)
 	clove_usb_manager_connected(manager, true);
 	settle();
 	shows("not set up for USB redirection", true);
+	plug_in_named(8, "Yubikey", "usbhid", "", true);
+	plug_in_named(9, "Webcam", "uvcvideo", "", true);
+	settle();
+	shows("Yubikey", true);
+	shows_times("not set up for USB redirection", 1, 1);
+	ck_assert(!gtk_widget_get_sensitive(check_of("Yubikey")));
+	ck_assert(strstr(atk_object_get_description(gtk_widget_get_accessible(check_of("Webcam"))), "not set up"));
+	shoot("no-channel");
+	machine.events->unplugged(machine.owner, 8);
+	machine.events->unplugged(machine.owner, 9);
+	settle();
 	come(0);
 	come(1);
 	come(2);
