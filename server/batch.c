@@ -31,6 +31,8 @@ void clove_batch_hide(struct clove_batch *batch, const struct clove_memslots *me
 	struct covers covers = { .n = 0 };
 
 	memset(batch->is_hidden, 0, sizeof batch->is_hidden);
+	if (batch->n < 2)
+		return;
 	for (unsigned int i = batch->n; i-- > 0; ) {
 		const struct QXLCommandExt *ext = &batch->commands[i];
 		struct clove_qxl_source source = { memslots, ext->group_id, ext->flags & FLAG_COMPAT, false };

@@ -15,6 +15,7 @@ enum {
 	PIECE_LEAST = 8 << 10, PIECE_MOST = 128 << 10, /* pixels of one image, beyond the first */
 	WAVE_MOST = 2 << 20,          /* pixels that are encoded before others have their turn */
 	REST_MS = 300,
+	ENCODER_REST_MS = 2000,       /* without an image: large buffers are given back */
 	SLOW_LINE = 10000000 / 8,     /* bytes a second, below which jpeg "auto" is lossy */
 	JPEG_QUALITY = 80,
 	FORMAT_32 = 32, FLAG_PRIMARY = 1,
@@ -309,6 +310,8 @@ static void send_pieces(struct clove_display *display, const pixman_region32_t *
 			clove_channel_cork(channel);
 		}
 	}
+	if (clove_encoder_is_large(encoder))
+		clove_timer_start(display->screen->loop, display->screen->rest_timer, ENCODER_REST_MS);
 }
 
 static void show(struct clove_display *display)
@@ -347,6 +350,9 @@ static void follow_videos(struct clove_display *display)
 	if (!display->streaming || !display->screen->videos || !display->is_marked)
 		return;
 	regions = clove_video_regions_list(display->screen->videos, &n);
+	if (!n && !pixman_region32_not_empty((pixman_region32_t *)(uintptr_t)clove_streaming_area(
+			display->streaming)))
+		return;
 	pixman_region32_init(&back);
 	clove_streaming_follow(display->streaming, regions, n, &back);
 	clove_damage_add(damage, &back);
@@ -365,9 +371,8 @@ static int until_frame(const struct clove_display *display)
 
 static void send_frames(struct clove_display *display)
 {
-	struct clove_pixels pixels = clove_surface_pixels(display->screen->primary);
-
 	while (until_frame(display) == 0 && may_send(display)) {
+		struct clove_pixels pixels = clove_surface_pixels(display->screen->primary);
 		struct clove_streaming_line line = { clove_flow_rate(&display->flow),
 				sent_bytes(display) - display->flow.arrived };
 

@@ -26,6 +26,7 @@ struct clove_screen {
 	uint64_t drawings;                /* counts what changed its pixels */
 	struct clove_monitors monitors;
 	struct clove_encoder *encoder;
+	struct clove_timer *rest_timer;   /* no images: the encoder's large buffers are given back */
 	struct clove_video_regions *videos;
 	struct clove_streaming_frames frames; /* that clients share */
 	int image_compression;            /* SpiceImageCompression */

@@ -27,6 +27,8 @@ struct clove_encoder {
 	struct slot slots[SLOTS];
 	unsigned int used;            /* of the slots */
 	unsigned int next;
+	uint64_t newest;              /* drawings of the last image: of others none can be found */
+	bool is_large;                /* a buffer is larger than one that rests */
 };
 
 struct clove_encoder *clove_encoder_new(void)
@@ -89,7 +91,7 @@ static bool is_that(const struct slot *slot, uint64_t drawings, const struct clo
 static struct slot *find(struct clove_encoder *encoder, uint64_t drawings, const struct clove_piece *piece,
 		const struct clove_encoding *encoding)
 {
-	for (unsigned int i = 0; i < SLOTS; i++)
+	for (unsigned int i = 0; drawings == encoder->newest && i < SLOTS; i++)
 		if (is_that(&encoder->slots[i], drawings, piece, encoding))
 			return &encoder->slots[i];
 	return NULL;
@@ -109,6 +111,11 @@ static struct slot *take(struct clove_encoder *encoder, struct clove_encoded *co
 	}
 }
 
+static size_t bytes_of(const struct clove_encoded *encoded)
+{
+	return encoded->body.cap + encoded->work.cap + encoded->indices.cap;
+}
+
 void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface *surface, uint64_t drawings,
 		const struct clove_piece *pieces, unsigned int n, struct clove_encoding encoding,
 		struct clove_encoded **encoded)
@@ -124,6 +131,7 @@ void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface
 		if (!slot) {
 			slot = take(encoder, encoded, i);
 			slot->drawings = has_glz ? 0 : drawings;
+			encoder->newest = drawings;
 			slot->encoding = encoding;
 			slot->encoded.surface = surface;
 			slot->encoded.piece = pieces[i];
@@ -141,6 +149,8 @@ void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface
 		jobs[n_jobs++] = &chain.job;
 	if (n_jobs)
 		clove_job_pool_run(encoder->pool, jobs, n_jobs);
+	for (unsigned int i = 0; i < n; i++)
+		encoder->is_large |= bytes_of(encoded[i]) > KEPT_BYTES;
 }
 
 struct clove_job_pool *clove_encoder_pool(struct clove_encoder *encoder)
@@ -148,12 +158,18 @@ struct clove_job_pool *clove_encoder_pool(struct clove_encoder *encoder)
 	return encoder->pool;
 }
 
+bool clove_encoder_is_large(const struct clove_encoder *encoder)
+{
+	return encoder->is_large;
+}
+
 void clove_encoder_rest(struct clove_encoder *encoder)
 {
+	encoder->is_large = false;
 	for (unsigned int i = 0; i < SLOTS; i++) {
 		struct clove_encoded *encoded = &encoder->slots[i].encoded;
 
-		if (encoded->body.cap + encoded->work.cap + encoded->indices.cap <= KEPT_BYTES)
+		if (bytes_of(encoded) <= KEPT_BYTES)
 			continue;
 		clove_encoded_fini(encoded);
 		encoder->slots[i].drawings = 0;

@@ -31,7 +31,10 @@ void clove_encoder_run(struct clove_encoder *encoder, const struct clove_surface
 /* For others that have jobs. */
 struct clove_job_pool *clove_encoder_pool(struct clove_encoder *encoder);
 
-/* The screen rests: large buffers are given back. */
+/* Whether there are large buffers. */
+bool clove_encoder_is_large(const struct clove_encoder *encoder);
+
+/* The screen rests: they are given back. */
 void clove_encoder_rest(struct clove_encoder *encoder);
 
 #endif

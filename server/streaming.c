@@ -291,6 +291,8 @@ void clove_streaming_follow(struct clove_streaming *streaming, const struct clov
 
 	if (!streaming->codec)
 		n = 0;
+	if (!n && !streaming->counts.streams)
+		return;
 	FOR_EACH_STREAM(streaming, stream) {
 		const struct clove_video_region *region = find_region(regions, n, stream->region_id);
 
@@ -374,6 +376,8 @@ static struct stream *next_stream(const struct clove_streaming *streaming)
 {
 	struct stream *next = NULL;
 
+	if (!streaming->counts.streams)
+		return NULL;
 	FOR_EACH_STREAM((struct clove_streaming *)(uintptr_t)streaming, stream)
 		if (stream->is_pending && (!next || due_us(stream) < due_us(next)))
 			next = stream;

@@ -82,6 +82,8 @@ struct clove_video_regions {
 	int32_t *stack;
 	pixman_region32_t frame;      /* changed since frame_ms */
 	uint64_t frame_ms;
+	uint32_t hot_ms;              /* the last frame with a hot tile; others need not be looked for */
+	bool has_hot;
 	struct clove_video_region list[CLOVE_VIDEO_REGIONS_MOST];
 	struct tracked tracked[CLOVE_VIDEO_REGIONS_MOST];
 	size_t n;
@@ -248,6 +250,10 @@ static void count_frame(struct clove_video_regions *regions)
 				if (tile->streak < STREAK_MOST)
 					tile->streak++;
 				tile->last_ms = now;
+				if (tile->streak < HOT_STREAK)
+					continue;
+				regions->hot_ms = now;
+				regions->has_hot = true;
 			}
 }
 
@@ -306,6 +312,9 @@ static size_t find_patches(struct clove_video_regions *regions, struct patch *pa
 	uint32_t now = (uint32_t)regions->frame_ms;
 	size_t n = 0;
 
+	regions->has_hot = regions->has_hot && now - regions->hot_ms <= GAP_MS;
+	if (!regions->has_hot)
+		return 0;
 	memset(regions->marks, 0, (size_t)regions->columns * (size_t)regions->rows);
 	for (int32_t y = 0; y < regions->rows; y++)
 		for (int32_t x = 0; x < regions->columns && n < PATCHES_MOST; x++) {

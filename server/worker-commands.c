@@ -13,7 +13,6 @@
 enum {
 	BURST = 4,                    /* commands in a turn: then more will follow soon, */
 	LOOK_AGAIN_MS = 10,           /* and a look costs less than being woken for each */
-	REST_MS = 2000,               /* without a command: large buffers are given back */
 	TURN_US = 10000,              /* then clients and requests have their turn */
 	DRAIN_MOST = 4096,            /* commands that one request may have to wait for */
 	CURSORS_A_TURN = 256,         /* a guest that moves its pointer all the time still draws */
@@ -205,10 +204,15 @@ static bool fill_batch(struct clove_worker *worker)
 	if (batch->at < batch->n)
 		return true;
 	batch->at = batch->n = 0;
-	memset(batch->commands, 0, sizeof batch->commands);
-	while (batch->n < CLOVE_BATCH_MOST &&
-			worker->qif->get_command(worker->qxl, &batch->commands[batch->n]))
-		record(worker, &batch->commands[batch->n++]);
+	while (batch->n < CLOVE_BATCH_MOST) {
+		struct QXLCommandExt *ext = &batch->commands[batch->n];
+
+		memset(ext, 0, sizeof *ext);
+		if (!worker->qif->get_command(worker->qxl, ext))
+			break;
+		record(worker, ext);
+		batch->n++;
+	}
 	clove_batch_hide(batch, &worker->memslots);
 	return batch->n > 0;
 }
@@ -271,10 +275,8 @@ void clove_worker_process(struct clove_worker *worker)
 	if (!worker->is_running)
 		return;
 	n = read_rings(worker, UINT32_MAX, &is_more);
-	if (n) {
+	if (n)
 		clove_worker_flush(worker);
-		clove_timer_start(worker->loop, worker->rest_timer, REST_MS);
-	}
 	if (is_more || n >= BURST) {
 		clove_timer_start(worker->loop, worker->timer, is_more ? 0 : LOOK_AGAIN_MS);
 		return;
@@ -299,7 +301,6 @@ static void run_wakeup(void *home, void *carried)
 	struct clove_worker *worker = home;
 
 	(void)carried;
-	atomic_store(&worker->is_wakeup_posted, false);
 	clove_worker_process(worker);
 }
 
@@ -308,7 +309,6 @@ static void run_oom(void *home, void *carried)
 	struct clove_worker *worker = home;
 
 	(void)carried;
-	atomic_store(&worker->is_oom_posted, false);
 	if (!worker->is_running)
 		return;
 	clove_worker_drain(worker);
@@ -319,14 +319,10 @@ static void run_oom(void *home, void *carried)
 
 void clove_worker_wakeup(struct clove_worker *worker)
 {
-	if (!atomic_exchange(&worker->is_wakeup_posted, true) &&
-			!clove_mailbox_post(worker->mail, run_wakeup, NULL))
-		atomic_store(&worker->is_wakeup_posted, false);
+	clove_mailbox_ring(worker->mail, &worker->wakeup, run_wakeup);
 }
 
 void clove_worker_oom(struct clove_worker *worker)
 {
-	if (!atomic_exchange(&worker->is_oom_posted, true) &&
-			!clove_mailbox_post(worker->mail, run_oom, NULL))
-		atomic_store(&worker->is_oom_posted, false);
+	clove_mailbox_ring(worker->mail, &worker->oom, run_oom);
 }

@@ -4,7 +4,6 @@
 #define CLOVE_SERVER_WORKER_STATE_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include "server/batch.h"
 #include "server/cursor-channel.h"
 #include "server/display-channel.h"
@@ -31,13 +30,13 @@ struct clove_worker {
 	pthread_t thread;
 	struct clove_loop *loop;
 	struct clove_mailbox *mail;
-	atomic_bool is_wakeup_posted, is_oom_posted;
+	struct clove_letter wakeup, oom;
 
 	/* the thread's own */
 	bool is_running;
 	struct clove_worker_settings settings;
 	struct clove_timer *timer;        /* look at the rings again */
-	struct clove_timer *video_timer, *rest_timer;
+	struct clove_timer *video_timer;
 	struct clove_memslots memslots;
 	struct clove_surfaces surfaces;
 	struct clove_batch batch;         /* taken from the ring and being run */

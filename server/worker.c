@@ -232,7 +232,7 @@ static void free_worker(struct clove_worker *worker)
 	if (worker->loop) {
 		clove_timer_remove(worker->loop, worker->timer);
 		clove_timer_remove(worker->loop, worker->video_timer);
-		clove_timer_remove(worker->loop, worker->rest_timer);
+		clove_timer_remove(worker->loop, worker->screen.rest_timer);
 	}
 	clove_mailbox_free(worker->mail);
 	if (worker->loop)
@@ -267,9 +267,9 @@ static bool set_up(struct clove_worker *worker)
 	worker->screen.encoder = clove_encoder_new();
 	worker->screen.videos = clove_video_regions_new(
 			(enum clove_streaming_video)worker->settings.streaming_video);
-	worker->rest_timer = worker->loop ? clove_timer_add(worker->loop, on_rest, worker) : NULL;
+	worker->screen.rest_timer = worker->loop ? clove_timer_add(worker->loop, on_rest, worker) : NULL;
 	if (!worker->surfaces.by_id || !worker->mail || !worker->timer || !worker->video_timer ||
-			!worker->rest_timer || !worker->screen.encoder || !worker->screen.videos) {
+			!worker->screen.rest_timer || !worker->screen.encoder || !worker->screen.videos) {
 		clove_log(ERROR, "worker", "QXL interface %d: out of memory or descriptors", worker->qxl->id);
 		return false;
 	}

@@ -3,17 +3,9 @@
 #include "common/util/mailbox.h"
 
 #include <pthread.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-struct letter {
-	struct letter *next;
-	clove_letter_fn fn;
-	void *carried;
-	uint64_t number;
-};
 
 struct clove_mailbox {
 	struct clove_loop *loop;
@@ -21,35 +13,39 @@ struct clove_mailbox {
 	int fd;
 	struct clove_watch *watch;
 	pthread_mutex_t lock;
-	struct letter *first, **last;
+	struct clove_letter *first, **last;
 	uint64_t posted;        /* letters so far: the last one's number */
 };
 
-static struct letter *take_one(struct clove_mailbox *mailbox)
+/* Runs the first letter; *number is its. False: there was none. */
+static bool run_one(struct clove_mailbox *mailbox, uint64_t *number)
 {
 	pthread_mutex_lock(&mailbox->lock);
-	struct letter *letter = mailbox->first;
+	struct clove_letter *letter = mailbox->first, copy;
 	if (letter) {
 		mailbox->first = letter->next;
 		if (!mailbox->first)
 			mailbox->last = &mailbox->first;
+		copy = *letter;
+		letter->is_posted = false; /* what it is about may happen again from here on */
 	}
 	pthread_mutex_unlock(&mailbox->lock);
-	return letter;
+	if (!letter)
+		return false;
+	if (!copy.is_kept)
+		free(letter);
+	*number = copy.number;
+	copy.fn(mailbox->home, copy.carried);
+	return true;
 }
 
 /* One at a time, so that a letter that runs the mailbox itself keeps the order. */
 void clove_mailbox_run(struct clove_mailbox *mailbox)
 {
-	struct letter *letter;
+	uint64_t number;
 
-	while ((letter = take_one(mailbox))) {
-		clove_letter_fn fn = letter->fn;
-		void *carried = letter->carried;
-
-		free(letter);
-		fn(mailbox->home, carried);
-	}
+	while (run_one(mailbox, &number))
+		;
 }
 
 static void wake(struct clove_mailbox *mailbox)
@@ -69,18 +65,9 @@ static void run_those_here(struct clove_mailbox *mailbox)
 	pthread_mutex_lock(&mailbox->lock);
 	last = mailbox->posted;
 	pthread_mutex_unlock(&mailbox->lock);
-	while (number < last) {
-		struct letter *letter = take_one(mailbox);
-
-		if (!letter)
+	while (number < last)
+		if (!run_one(mailbox, &number))
 			return;
-		clove_letter_fn fn = letter->fn;
-		void *carried = letter->carried;
-
-		number = letter->number;
-		free(letter);
-		fn(mailbox->home, carried);
-	}
 	pthread_mutex_lock(&mailbox->lock);
 	if (mailbox->first)
 		wake(mailbox);
@@ -129,25 +116,40 @@ void clove_mailbox_free(struct clove_mailbox *mailbox)
 	free(mailbox);
 }
 
-bool clove_mailbox_post(struct clove_mailbox *mailbox, clove_letter_fn fn, void *carried)
+/* Under the lock. The wake is written there too: once it is released the home may run this very letter and
+ * free the mailbox. */
+static void append(struct clove_mailbox *mailbox, struct clove_letter *letter)
 {
-	struct letter *letter = malloc(sizeof *letter);
-
-	if (!letter)
-		return false;
-	*letter = (struct letter){ .fn = fn, .carried = carried };
-
-	/* The wake is written under the lock: once it is released the home may run this very
-	 * letter and free the mailbox. */
-	pthread_mutex_lock(&mailbox->lock);
 	bool was_empty = !mailbox->first;
+
 	*mailbox->last = letter;
 	mailbox->last = &letter->next;
 	letter->number = ++mailbox->posted;
 	if (was_empty)
 		wake(mailbox);
+}
+
+bool clove_mailbox_post(struct clove_mailbox *mailbox, clove_letter_fn fn, void *carried)
+{
+	struct clove_letter *letter = malloc(sizeof *letter);
+
+	if (!letter)
+		return false;
+	*letter = (struct clove_letter){ .fn = fn, .carried = carried };
+	pthread_mutex_lock(&mailbox->lock);
+	append(mailbox, letter);
 	pthread_mutex_unlock(&mailbox->lock);
 	return true;
+}
+
+void clove_mailbox_ring(struct clove_mailbox *mailbox, struct clove_letter *letter, clove_letter_fn fn)
+{
+	pthread_mutex_lock(&mailbox->lock);
+	if (!letter->is_posted) {
+		*letter = (struct clove_letter){ .fn = fn, .is_kept = true, .is_posted = true };
+		append(mailbox, letter);
+	}
+	pthread_mutex_unlock(&mailbox->lock);
 }
 
 struct call {

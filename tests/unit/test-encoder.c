@@ -211,6 +211,24 @@ START_TEST(test_images_are_made_once)
 }
 END_TEST
 
+/* What rests is small; a small image leaves nothing to give back. */
+START_TEST(test_large_buffers_are_given_back)
+{
+	struct clove_piece small = { .box = { 0, 0, 16, 16 } }, large = { { 0, 0, W, H }, CLOVE_CLASS_PHOTO };
+	struct clove_encoded *e;
+
+	paint(photo);
+	clove_encoder_run(encoder, &surface, 1, &small, 1, (struct clove_encoding){ AUTO, 0, NULL }, &e);
+	ck_assert(!clove_encoder_is_large(encoder));
+	clove_encoder_run(encoder, &surface, 1, &large, 1, (struct clove_encoding){ AUTO, 0, NULL }, &e);
+	ck_assert_uint_gt(e->body.cap, 64 << 10);
+	ck_assert(clove_encoder_is_large(encoder));
+	clove_encoder_rest(encoder);
+	ck_assert(!clove_encoder_is_large(encoder));
+	ck_assert_uint_eq(e->body.cap, 0);
+}
+END_TEST
+
 /* The pieces of two displays with one dictionary, which take turns; nothing is kept for others. */
 START_TEST(test_a_dictionary_is_one_clients)
 {
@@ -278,6 +296,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_a_piece_is_shown_as_it_is, 0, sizeof rows / sizeof *rows);
 	tcase_add_loop_test(tcase, test_pieces_are_the_damage, 0, 30);
 	tcase_add_test(tcase, test_images_are_made_once);
+	tcase_add_test(tcase, test_large_buffers_are_given_back);
 	tcase_add_test(tcase, test_a_dictionary_is_one_clients);
 	tcase_add_loop_test(tcase, test_codecs_are_what_was_asked_for, 0, sizeof choices / sizeof *choices);
 	suite_add_tcase(suite, tcase);

@@ -206,6 +206,51 @@ START_TEST(test_mailbox_keeps_each_senders_order)
 }
 END_TEST
 
+/* A letter that is kept: its place in line, once while it is on its way, and again from within itself. */
+struct hall {
+	struct clove_mailbox *mailbox;
+	struct clove_letter bell;
+	char said[16];
+};
+
+static void say(void *home, void *carried)
+{
+	strcat(((struct hall *)home)->said, carried);
+}
+
+static void say_ring(void *home, void *carried)
+{
+	struct hall *hall = home;
+
+	ck_assert_ptr_null(carried);
+	strcat(hall->said, "r");
+	if (strlen(hall->said) < 6)
+		clove_mailbox_ring(hall->mailbox, &hall->bell, say_ring);
+}
+
+START_TEST(test_mailbox_bell_rings_once_for_each_time_it_was_heard)
+{
+	struct clove_loop *loop = clove_poll_loop_new();
+	struct hall hall = { .mailbox = clove_mailbox_new(loop, &hall) };
+	char a[] = "a", b[] = "b";
+
+	ck_assert(clove_mailbox_post(hall.mailbox, say, a));
+	clove_mailbox_ring(hall.mailbox, &hall.bell, say_ring);
+	ck_assert(clove_mailbox_post(hall.mailbox, say, b));
+	clove_mailbox_ring(hall.mailbox, &hall.bell, say_ring);
+	clove_poll_loop_step(loop, 0);
+	ck_assert_str_eq(hall.said, "arb");
+	clove_poll_loop_step(loop, 0);
+	ck_assert_str_eq(hall.said, "arbr");
+	clove_mailbox_run(hall.mailbox);
+	ck_assert_str_eq(hall.said, "arbrrr");
+	clove_mailbox_ring(hall.mailbox, &hall.bell, say_ring);
+	clove_mailbox_free(hall.mailbox); /* runs it */
+	ck_assert_str_eq(hall.said, "arbrrrr");
+	clove_poll_loop_free(loop);
+}
+END_TEST
+
 struct square {
 	struct clove_job job;
 	int in, out;
@@ -251,6 +296,7 @@ int main(void)
 	tcase_add_test(tcase, test_log_cannot_be_forged_or_flooded);
 	tcase_add_test(tcase, test_loop_runs_watches_and_timers);
 	tcase_add_test(tcase, test_mailbox_keeps_each_senders_order);
+	tcase_add_test(tcase, test_mailbox_bell_rings_once_for_each_time_it_was_heard);
 	tcase_add_test(tcase, test_job_pool_runs_every_job_once);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
