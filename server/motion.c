@@ -18,6 +18,9 @@ enum {
 	ROWS_MOST = 8192,
 	SPOT = 12,                    /* pixels that make a spot known again */
 	SPOTS_MOST = 4096,
+	RARE_LEAST = 15,              /* of so many pixels and one, a spot begins at one */
+	ROWS = 4,                     /* of so many rows one is learned, so as many in a row are looked at, */
+	BLOCKS = 3, BLOCKS_FIRST = 12, /* and of so many such blocks one; before there was any sign, fewer */
 	WAYS = 1024,
 	VOTES_LEAST = 8,
 	ROWS_LEAST = 16,
@@ -255,14 +258,51 @@ struct spot {
 	int32_t x, y;                 /* y: -1 none, -2 more than one */
 };
 
-/* Whether a spot begins here: said by the pixels alone, so that it begins there wherever they are. */
-static inline bool is_spot(const pixel_at *p)
+/* Whether a spot begins here: said by the pixels alone, so that it begins there wherever they are. One in
+ * `rare` + 1 does. */
+static inline bool is_spot(const pixel_at *p, uint32_t rare)
 {
 	uint32_t h = p[0] * 5 ^ p[1] * 3 << 7 ^ p[2] << 13;
 
 	h ^= h >> 16;
 	h ^= h >> 8;
-	return (h & 31) == 7 && (p[0] != p[1] || p[1] != p[2]);
+	return (h & rare) == 7 && (p[0] != p[1] || p[1] != p[2]);
+}
+
+typedef uint32_t four_pixels __attribute__((vector_size(16)));
+
+/* Where is_spot may hold for one of four pixels there are bits. */
+static inline four_pixels spots_of_four(const pixel_at *p, uint32_t rare)
+{
+	four_pixels a, b, c, h;
+
+	memcpy(&a, p, sizeof a);
+	memcpy(&b, p + 1, sizeof b);
+	memcpy(&c, p + 2, sizeof c);
+	h = ((a << 2) + a) ^ ((b << 1) + b) << 7 ^ c << 13;
+	h ^= h >> 16;
+	h ^= h >> 8;
+	return (four_pixels)((h & rare) == 7);
+}
+
+/* The next spot of a row from x on that begins before `end`; `end`: none. */
+static inline int32_t next_spot(const pixel_at *row, int32_t x, int32_t end, uint32_t rare)
+{
+	for (; x < end; x++) {
+		if (!(x & 7) && x + 8 <= end) {
+			four_pixels any = spots_of_four(row + x, rare) | spots_of_four(row + x + 4, rare);
+			uint64_t two[2];
+
+			memcpy(two, &any, sizeof two);
+			if (!(two[0] | two[1])) {
+				x += 7;
+				continue;
+			}
+		}
+		if (is_spot(row + x, rare))
+			return x;
+	}
+	return end;
 }
 
 static uint64_t spot_hash(const pixel_at *p)
@@ -276,15 +316,14 @@ struct spots {
 	unsigned int count;
 };
 
-static void learn(struct spots *spots, const struct clove_pixels *was)
+static void learn(struct spots *spots, const struct clove_pixels *was, uint32_t rare)
 {
-	for (int32_t y = 0; y < was->height; y++) {
+	int32_t end = was->width - SPOT + 1;
+
+	for (int32_t y = 0; y < was->height; y += ROWS) {
 		const pixel_at *row = at(was, 0, y);
 
-		for (int32_t x = 0; x + SPOT <= was->width; x++) {
-			if (!is_spot(row + x))
-				continue;
-
+		for (int32_t x = next_spot(row, 0, end, rare); x < end; x = next_spot(row, x + 1, end, rare)) {
 			uint64_t h = spot_hash(row + x);
 			struct spot *spot = &spots->table[h & (2 * SPOTS_MOST - 1)];
 
@@ -311,31 +350,48 @@ static void vote(struct spots *spots, int32_t dx, int32_t dy)
 	}
 }
 
+/* Whether any spot of the row was elsewhere before. */
+static bool look_for_spots(struct spots *spots, const struct clove_pixels *now, int32_t y, uint32_t rare)
+{
+	const pixel_at *row = at(now, 0, y);
+	int32_t end = now->width - SPOT + 1;
+	bool is_any = false;
+
+	for (int32_t x = next_spot(row, 0, end, rare); x < end; x = next_spot(row, x + 1, end, rare)) {
+		uint64_t h = spot_hash(row + x);
+		const struct spot *spot = &spots->table[h & (2 * SPOTS_MOST - 1)];
+
+		if (spot->y >= 0 && spot->hash == h && (spot->x != x || spot->y != y)) {
+			vote(spots, x - spot->x, y - spot->y);
+			is_any = true;
+		}
+	}
+	return is_any;
+}
+
 static bool find_drag(const struct clove_pixels *was, const struct clove_pixels *now, int32_t *dx,
 		int32_t *dy)
 {
 	struct spots *spots = calloc(1, sizeof *spots);
 	unsigned int best = 0;
+	uint32_t rare = RARE_LEAST;
+	bool is_any = false;
 
 	if (!spots)
 		return false;
+	/* the whole of a large picture has to find room */
+	while ((int64_t)was->width * was->height / ROWS / (rare + 1) > 4 * SPOTS_MOST)
+		rare = rare * 2 + 1;
 	for (int i = 0; i < 2 * SPOTS_MOST; i++)
 		spots->table[i].y = -1;
-	learn(spots, was);
-	for (int32_t y = 0; y < now->height; y += 3) {
-		const pixel_at *row = at(now, 0, y);
-
-		for (int32_t x = 0; x + SPOT <= now->width; x++) {
-			if (!is_spot(row + x))
-				continue;
-
-			uint64_t h = spot_hash(row + x);
-			const struct spot *spot = &spots->table[h & (2 * SPOTS_MOST - 1)];
-
-			if (spot->y >= 0 && spot->hash == h && (spot->x != x || spot->y != y))
-				vote(spots, x - spot->x, y - spot->y);
-		}
-	}
+	learn(spots, was, rare);
+	/* A few rows tell whether it is worth looking at more: a new photograph has none of the old one's spots. */
+	for (int32_t y = 0; y < now->height; y++)
+		if (y / ROWS % BLOCKS_FIRST == 0)
+			is_any |= look_for_spots(spots, now, y, rare);
+	for (int32_t y = 0; y < now->height && is_any; y++)
+		if (y / ROWS % BLOCKS == 0 && y / ROWS % BLOCKS_FIRST)
+			look_for_spots(spots, now, y, rare);
 	for (unsigned int i = 0; i < WAYS; i++)
 		if (spots->ways[i].votes > spots->ways[best].votes)
 			best = i;
