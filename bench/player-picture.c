@@ -104,6 +104,8 @@ void player_picture_fini(struct player_picture *picture)
 	player_forget_images(picture);
 	clove_glz_dictionary_free(picture->dictionary);
 	picture->dictionary = NULL;
+	clove_job_pool_free(picture->pool);
+	picture->pool = NULL;
 }
 
 /* -- images -- */
@@ -395,26 +397,50 @@ static void paint_frame(struct player_surface *surface, struct clove_rect part, 
 	}
 }
 
+/* Where on a surface a frame of this size lies as it is; false: it is clipped or scaled. */
+static bool find_place(struct player_picture *picture, const struct player_stream *stream,
+		const struct clove_rect *dest, const struct clove_image_info *info, struct clove_pixels *place)
+{
+	struct player_surface *surface = find_surface(picture, stream->surface_id);
+	const struct clove_rect *clip = stream->clip;
+
+	if (!surface || dest->left < 0 || dest->top < 0 || dest->right > surface->pixels.width ||
+			dest->bottom > surface->pixels.height || dest->right - dest->left != info->width ||
+			dest->bottom - dest->top != info->height)
+		return false;
+	if (clip && (stream->clips != 1 || clip->left > dest->left || clip->top > dest->top ||
+			clip->right < dest->right || clip->bottom < dest->bottom))
+		return false;
+	*place = surface->pixels;
+	place->data = clove_pixels_row(&surface->pixels, dest->top) + 4 * (size_t)dest->left;
+	place->width = info->width;
+	place->height = info->height;
+	if (!stream->is_top_down) {
+		place->data = clove_pixels_row(place, info->height - 1);
+		place->stride = -place->stride;
+	}
+	return true;
+}
+
+static void note_frame(struct player_surface *surface, struct clove_rect part, const void *what)
+{
+	(void)what;
+	for (int32_t y = part.top; y < part.bottom; y++)
+		set_drawn(surface, part.left, y, part.right - part.left);
+}
+
 enum clove_err player_stream_data(struct player_picture *picture, uint32_t id, struct clove_bytes data,
 		const struct clove_rect *dest)
 {
 	struct clove_display_base base = { .clip.type = CLOVE_CLIP_NONE };
 	const struct player_stream *stream;
 	struct clove_image_info info;
-	struct clove_pixels pixels = { 0 };
+	struct clove_pixels pixels = { 0 }, place;
 	enum clove_err err;
 
 	if (id >= PLAYER_STREAMS || !picture->streams[id].is_there)
 		return CLOVE_ERR_STATE;
 	stream = &picture->streams[id];
-	err = clove_jpeg_probe(data, &info);
-	if (!err)
-		err = pixels_alloc(&pixels, (uint32_t)info.width, (uint32_t)info.height);
-	if (!err)
-		err = clove_jpeg_decode(data, &pixels);
-	if (err)
-		goto out;
-	picture->frames++;
 	base.surface_id = stream->surface_id;
 	base.box = dest ? *dest : stream->dest;
 	if (stream->clip) {
@@ -422,13 +448,27 @@ enum clove_err player_stream_data(struct player_picture *picture, uint32_t id, s
 		base.clip.num_rects = stream->clips;
 		base.clip.rects = stream->clip;
 	}
+	if (!picture->pool)
+		picture->pool = clove_job_pool_new(0);
+	err = clove_jpeg_probe(data, &info);
+	if (err)
+		return err;
+
+	bool is_straight = find_place(picture, stream, &base.box, &info, &place);
+	if (!is_straight)
+		err = pixels_alloc(&pixels, (uint32_t)info.width, (uint32_t)info.height);
+	if (!err)
+		err = clove_jpeg_decode_frame(data, is_straight ? &place : &pixels, picture->pool);
+	if (err)
+		goto out;
+	picture->frames++;
 
 	struct clove_pixels upright = pixels;
-	if (!stream->is_top_down) {
+	if (!is_straight && !stream->is_top_down) {
 		upright.data = clove_pixels_row(&pixels, pixels.height - 1);
 		upright.stride = -pixels.stride;
 	}
-	for_each_part(picture, &base, paint_frame, &(struct frame){ &upright, base.box });
+	for_each_part(picture, &base, is_straight ? note_frame : paint_frame, &(struct frame){ &upright, base.box });
 out:
 	free(pixels.data);
 	return err;

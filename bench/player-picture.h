@@ -38,6 +38,7 @@ struct player_picture {
 	struct player_image images[PLAYER_IMAGES];
 	unsigned int next_image;
 	struct clove_glz_dictionary *dictionary;
+	struct clove_job_pool *pool;          /* made with the first frame of a stream */
 	bool is_marked;
 	unsigned long draws, unsupported, frames;
 };

@@ -972,7 +972,8 @@ struct clove_display_channel *clove_display_channel_new(const struct clove_displ
 		display->wait_timer = clove_timer_add(options->loop, look_again, display);
 		display->frame_timer = clove_timer_add(options->loop, show_frames, display);
 		display->straight = clove_straight_new(options->pictures->pool);
-		display->streams = clove_streams_new(&options->pictures->time, &stream_events, display);
+		display->streams = clove_streams_new(&options->pictures->time, &stream_events,
+				options->pictures->pool, display);
 		is_good = is_good && display->report_timer && display->wait_timer && display->frame_timer &&
 				display->streams && display->straight;
 	} else {

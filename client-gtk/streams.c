@@ -52,6 +52,7 @@ struct stream {
 struct clove_streams {
 	const struct clove_mm_time *time;
 	const struct clove_streams_events *events;
+	struct clove_job_pool *pool;
 	void *opaque;
 	struct stream streams[STREAMS];
 	struct clove_streams_counts counts;
@@ -129,7 +130,7 @@ static struct clove_pixels rows(uint8_t *data, int32_t width, int32_t height, si
 }
 
 static enum clove_err decode_straight(const struct clove_canvas *canvas, const pixman_box32_t *box,
-		bool is_top_down, struct clove_bytes in, pixman_region32_t *drawn)
+		bool is_top_down, struct clove_bytes in, struct clove_job_pool *pool, pixman_region32_t *drawn)
 {
 	struct clove_pixels to = rows(canvas->data + (size_t)box->y1 * canvas->stride + (size_t)box->x1 * 4,
 			box->x2 - box->x1, box->y2 - box->y1, canvas->stride,
@@ -139,7 +140,7 @@ static enum clove_err decode_straight(const struct clove_canvas *canvas, const p
 	/* damaged data leave a part of the picture: that shows too */
 	pixman_region32_union_rect(drawn, drawn, box->x1, box->y1, (unsigned int)to.width,
 			(unsigned int)to.height);
-	return clove_jpeg_decode(in, &to);
+	return clove_jpeg_decode_frame(in, &to, pool);
 }
 
 /* 0: video is not drawn on such a surface. */
@@ -216,7 +217,7 @@ static enum clove_err decode_and_draw(struct clove_streams *streams, const struc
 			return CLOVE_ERR_NOMEM;
 	}
 	pixels = rows(streams->scratch, width, height, stride, CLOVE_FORMAT_RGB32, stream->is_top_down);
-	err = clove_jpeg_decode(CLOVE_BYTES(frame->data, frame->size), &pixels);
+	err = clove_jpeg_decode_frame(CLOVE_BYTES(frame->data, frame->size), &pixels, streams->pool);
 	if (err)
 		return err;
 	if (!frame->is_sized && stream->src_width < width)
@@ -255,7 +256,7 @@ static enum clove_err draw_frame(struct clove_streams *streams, const struct str
 	if (clove_canvas_bytes(canvas->format) == 4 && is_inside(box, stream, canvas) &&
 			box->x2 - box->x1 == info.width && box->y2 - box->y1 == info.height &&
 			(frame->is_sized || (stream->src_width >= info.width && stream->src_height >= info.height)))
-		return decode_straight(canvas, box, stream->is_top_down, in, drawn);
+		return decode_straight(canvas, box, stream->is_top_down, in, streams->pool, drawn);
 	return decode_and_draw(streams, stream, canvas, frame, &info, drawn);
 }
 
@@ -518,7 +519,7 @@ enum clove_err clove_streams_data_sized(struct clove_streams *streams,
 /* -- birth and death -- */
 
 struct clove_streams *clove_streams_new(const struct clove_mm_time *time,
-		const struct clove_streams_events *events, void *opaque)
+		const struct clove_streams_events *events, struct clove_job_pool *pool, void *opaque)
 {
 	struct clove_streams *streams = calloc(1, sizeof *streams);
 
@@ -526,6 +527,7 @@ struct clove_streams *clove_streams_new(const struct clove_mm_time *time,
 		return NULL;
 	streams->time = time;
 	streams->events = events;
+	streams->pool = pool;
 	streams->opaque = opaque;
 	return streams;
 }

@@ -10,6 +10,7 @@
 
 #include "client-gtk/mm-time.h"
 #include "common/canvas/canvas.h"
+#include "common/util/job-pool.h"
 
 struct clove_streams_events {
 	/* NULL: no such surface. */
@@ -28,9 +29,9 @@ struct clove_streams_counts {
 
 struct clove_streams;
 
-/* `time` and `events` outlive the streams. NULL without memory. */
+/* `time`, `events` and `pool`, on which frames are decoded, outlive the streams. NULL without memory. */
 struct clove_streams *clove_streams_new(const struct clove_mm_time *time,
-		const struct clove_streams_events *events, void *opaque);
+		const struct clove_streams_events *events, struct clove_job_pool *pool, void *opaque);
 /* NULL is fine. */
 void clove_streams_free(struct clove_streams *streams);
 

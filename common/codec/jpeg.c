@@ -88,19 +88,46 @@ enum clove_err clove_jpeg_probe(struct clove_bytes in, struct clove_image_info *
 }
 
 /* libjpeg writes x = 255. */
-static void clear_x(uint8_t *row, size_t n)
+static void copy_without_x(uint8_t *to, const uint8_t *from, size_t n)
 {
-	for (; n >= 2; n -= 2, row += 8)
-		clove_put_le64(row, clove_le64(row) & 0x00ffffff00ffffff);
-	if (n)
-		row[3] = 0;
+	const uint64_t mask = 0x00ffffff00ffffff;
+
+	for (; n >= 4; n -= 4, from += 16, to += 16) {
+		uint64_t a = clove_le64(from) & mask, b = clove_le64(from + 8) & mask;
+
+		clove_put_le64(to, a);
+		clove_put_le64(to + 8, b);
+	}
+	for (; n; n--, from += 4, to += 4)
+		clove_put_le32(to, clove_le32(from) & (uint32_t)mask);
 }
 
-/* `line` is one row of RGB32 for formats that libjpeg does not write, else NULL. */
-static enum clove_err decode_rows(struct clove_bytes in, const struct clove_pixels *dst, uint8_t *line)
+static enum clove_err put_row(uint8_t *to, enum clove_format format, const uint8_t *from, int32_t width)
+{
+	if (format == CLOVE_FORMAT_RGB32)
+		copy_without_x(to, from, (size_t)width);
+	else if (format == CLOVE_FORMAT_RGBA)
+		memcpy(to, from, 4 * (size_t)width);
+	else
+		return clove_pixels_convert_row(to, format, from, CLOVE_FORMAT_RGB32, width, NULL);
+	return CLOVE_OK;
+}
+
+enum { LINES = 2, ALIGNED = 32 };
+
+static size_t line_bytes(int32_t width)
+{
+	return (4 * (size_t)width + ALIGNED - 1) / ALIGNED * ALIGNED;
+}
+
+/* `lines` are LINES rows of RGB32. libjpeg writes them rather than the picture's own rows: aligned ones it
+ * would write around the caches, and what comes next reads them. */
+static enum clove_err decode_rows(struct clove_bytes in, const struct clove_pixels *dst, uint8_t *lines,
+		bool is_smooth)
 {
 	struct jpeg_decompress_struct cinfo = { 0 };
 	struct jpeg_progress_mgr progress = { .progress_monitor = on_progress };
+	JSAMPROW to[LINES] = { lines, lines + line_bytes(dst->width) };
 	struct errors errors;
 	enum clove_err err;
 
@@ -120,18 +147,16 @@ static enum clove_err decode_rows(struct clove_bytes in, const struct clove_pixe
 		jpeg_destroy_decompress(&cinfo);
 		return err;
 	}
+	cinfo.do_fancy_upsampling = cinfo.do_block_smoothing = is_smooth;
 	jpeg_start_decompress(&cinfo);
-	while (cinfo.output_scanline < cinfo.output_height) {
-		uint8_t *row = clove_pixels_row(dst, (int32_t)cinfo.output_scanline);
-		JSAMPROW to = line ? line : row;
+	while (!err && cinfo.output_scanline < cinfo.output_height) {
+		int32_t y = (int32_t)cinfo.output_scanline;
+		int32_t n = (int32_t)jpeg_read_scanlines(&cinfo, to, LINES);
 
-		if (jpeg_read_scanlines(&cinfo, &to, 1) != 1)
+		if (n < 1)
 			break;
-		if (line)
-			err = clove_pixels_convert_row(row, dst->format, line, CLOVE_FORMAT_RGB32,
-					dst->width, NULL);
-		else if (dst->format == CLOVE_FORMAT_RGB32)
-			clear_x(row, (size_t)dst->width);
+		for (int32_t i = 0; i < n && !err; i++)
+			err = put_row(clove_pixels_row(dst, y + i), dst->format, to[i], dst->width);
 	}
 	if (!err && cinfo.output_scanline < cinfo.output_height)
 		err = CLOVE_ERR_SHORT;
@@ -143,10 +168,10 @@ static enum clove_err decode_rows(struct clove_bytes in, const struct clove_pixe
 	return err;
 }
 
-enum clove_err clove_jpeg_decode(struct clove_bytes in, const struct clove_pixels *dst)
+static enum clove_err decode(struct clove_bytes in, const struct clove_pixels *dst, bool is_smooth)
 {
-	uint8_t *line = NULL;
 	enum clove_err err;
+	uint8_t *lines;
 
 	if (!in.len)
 		return CLOVE_ERR_SHORT;
@@ -155,14 +180,22 @@ enum clove_err clove_jpeg_decode(struct clove_bytes in, const struct clove_pixel
 	err = clove_pixels_check_size(dst->width, dst->height);
 	if (err)
 		return err;
-	if (dst->format != CLOVE_FORMAT_RGB32 && dst->format != CLOVE_FORMAT_RGBA) {
-		line = malloc(4 * (size_t)dst->width);
-		if (!line)
-			return CLOVE_ERR_NOMEM;
-	}
-	err = decode_rows(in, dst, line);
-	free(line);
+	lines = malloc(LINES * line_bytes(dst->width) + ALIGNED);
+	if (!lines)
+		return CLOVE_ERR_NOMEM;
+	err = decode_rows(in, dst, lines + ((uintptr_t)lines % ALIGNED ? 0 : ALIGNED / 2), is_smooth);
+	free(lines);
 	return err;
+}
+
+enum clove_err clove_jpeg_decode(struct clove_bytes in, const struct clove_pixels *dst)
+{
+	return decode(in, dst, true);
+}
+
+enum clove_err clove_jpeg_decode_quick(struct clove_bytes in, const struct clove_pixels *dst)
+{
+	return decode(in, dst, false);
 }
 
 enum clove_err clove_jpeg_alpha_decode(struct clove_bytes in, uint8_t flags, uint32_t jpeg_size,

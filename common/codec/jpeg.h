@@ -4,6 +4,8 @@
 #define CLOVE_CODEC_JPEG_H
 
 #include "common/codec/pixels.h"
+#include "common/util/buf.h"
+#include "common/util/job-pool.h"
 
 /* Reads and checks the header. */
 CLOVE_CHECKED enum clove_err clove_jpeg_probe(struct clove_bytes in, struct clove_image_info *info);
@@ -11,6 +13,15 @@ CLOVE_CHECKED enum clove_err clove_jpeg_probe(struct clove_bytes in, struct clov
 /* Decodes into `dst`, of the size of the header (else CLOVE_ERR_BOUNDS); RGB32 with x = 0, or any
  * format that RGB32 converts into. */
 CLOVE_CHECKED enum clove_err clove_jpeg_decode(struct clove_bytes in, const struct clove_pixels *dst);
+
+/* The same in less time, without smoothing colours across pixels: for what is soon replaced by another. */
+CLOVE_CHECKED enum clove_err clove_jpeg_decode_quick(struct clove_bytes in, const struct clove_pixels *dst);
+
+/* Into how many parts of whole rows its restart markers divide a JPEG; 1: it is not, or into more than 8. */
+unsigned int clove_jpeg_parts(struct clove_bytes in);
+/* clove_jpeg_decode_quick of a frame of video: its parts are decoded on the pool, which may be NULL. */
+CLOVE_CHECKED enum clove_err clove_jpeg_decode_frame(struct clove_bytes in, const struct clove_pixels *dst,
+		struct clove_job_pool *pool);
 
 /* `flags` and jpeg_size as in the message, `in` its data; dst is RGBA (or RGB32: without the alpha). */
 CLOVE_CHECKED enum clove_err clove_jpeg_alpha_decode(struct clove_bytes in, uint8_t flags,

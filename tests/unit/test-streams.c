@@ -46,7 +46,7 @@ static void screen_init(struct screen *screen, uint32_t format)
 	screen->canvas = (struct clove_canvas){ NULL, W, H, W * clove_canvas_bytes(format), format };
 	screen->canvas.data = calloc(H, screen->canvas.stride);
 	pixman_region32_init(&screen->drawn);
-	screen->streams = clove_streams_new(&screen->time, &events, screen);
+	screen->streams = clove_streams_new(&screen->time, &events, NULL, screen);
 	ck_assert_ptr_nonnull(screen->streams);
 }
 
