@@ -12,7 +12,7 @@ enum {
 	QUALITY_LEAST = 30, QUALITY_MOST = 80, QUALITY_FIRST = 70,
 	BITS_A_PIXEL_10 = 9,          /* tenths: what a frame takes at most where the line does not matter */
 	PARTS_MOST = 8,               /* the restart markers have eight numbers */
-	PART_PIXELS = 1000000,        /* fewer are not worth another thread */
+	PART_PIXELS = 150000,         /* fewer are not worth another thread */
 	MCU = 16,                     /* pixels, both ways, of 4:2:0 */
 	MARK_SOF0 = 0xc0, MARK_RST0 = 0xd0, MARK_EOI = 0xd9, MARK_SOS = 0xda, MARK_DRI = 0xdd,
 	HEADERS = 1024,
@@ -49,14 +49,15 @@ static void run(struct clove_job *job)
 			&part->pixels, part->quality, CLOVE_JPEG_420, &part->out.len);
 }
 
-/* Parts of whole rows of MCUs, all but the last of the same height; how many. */
-static unsigned int cut(struct mjpeg *mjpeg, const struct clove_pixels *picture)
+/* Parts of whole rows of MCUs, all but the last of the same height, at most one a thread; how many. */
+static unsigned int cut(struct mjpeg *mjpeg, const struct clove_pixels *picture, unsigned int threads)
 {
 	int64_t n = (int64_t)picture->width * picture->height / PART_PIXELS + 1;
 	int64_t across = (picture->width + MCU - 1) / MCU;
 	int32_t rows, most = (int32_t)(UINT16_MAX / across) * MCU;
 	unsigned int parts = 0;
 
+	n = n > threads ? threads : n;
 	n = n > PARTS_MOST ? PARTS_MOST : n;
 	rows = (int32_t)((picture->height + n * MCU - 1) / (n * MCU)) * MCU;
 	if (n > 1 && rows > most)
@@ -132,15 +133,14 @@ static enum clove_err encode_parts(struct mjpeg *mjpeg, const struct clove_pixel
 		struct clove_job_pool *pool, struct clove_buf *out)
 {
 	struct clove_job *jobs[PARTS_MOST];
-	unsigned int n = cut(mjpeg, picture);
+	unsigned int n = cut(mjpeg, picture, pool ? clove_job_pool_width(pool) : 1);
 
 	for (unsigned int i = 0; i < n; i++)
 		jobs[i] = &mjpeg->parts[i].job;
-	if (pool && n > 1)
+	if (n > 1)
 		clove_job_pool_run(pool, jobs, n);
 	else
-		for (unsigned int i = 0; i < n; i++)
-			run(jobs[i]);
+		run(jobs[0]);
 	if (n > 1)
 		return join(mjpeg, n, picture->height, out);
 

@@ -36,17 +36,18 @@ static double distance(const struct clove_pixels *a, const struct clove_pixels *
 	return sum / ((double)a->width * a->height * 3);
 }
 
-static const struct { int32_t width, height; bool has_pool; } sizes[] = {
-	{ 1, 1, false }, { 16, 16, false }, { 97, 61, true }, { 640, 360, true }, { 1280, 720, false },
-	{ 1280, 720, true }, { 1277, 719, true }, { 1023, 801, true }, { 3840, 2160, true },
-	{ 6000, 70, true }, { 60, 14000, true },
+/* A pool of three: as many parts, where they are worth it and the markers can count them. */
+static const struct { int32_t width, height; bool has_pool; unsigned int parts; } sizes[] = {
+	{ 1, 1, false, 1 }, { 16, 16, false, 1 }, { 97, 61, true, 1 }, { 640, 360, true, 2 },
+	{ 1280, 720, false, 1 }, { 1280, 720, true, 3 }, { 1277, 719, true, 3 }, { 1023, 801, true, 3 },
+	{ 3840, 2160, true, 3 }, { 6000, 70, true, 3 }, { 60, 14000, true, 3 },
 };
 
 START_TEST(test_video_mjpeg_frames_are_jpegs)
 {
 	struct clove_pixels pixels = picture(sizes[_i].width, sizes[_i].height, 0);
 	struct clove_pixels back = picture(sizes[_i].width, sizes[_i].height, 1);
-	struct clove_job_pool *pool = sizes[_i].has_pool ? clove_job_pool_new(2) : NULL;
+	struct clove_job_pool *pool = sizes[_i].has_pool ? clove_job_pool_new(3) : NULL;
 	struct clove_video_encoder *encoder = clove_video_mjpeg.create();
 	struct clove_video_stats stats;
 	struct clove_buf out = { 0 };
@@ -55,6 +56,7 @@ START_TEST(test_video_mjpeg_frames_are_jpegs)
 		ck_assert_int_eq(encoder->ops->encode(encoder, &pixels, pool, &out), CLOVE_OK);
 		ck_assert_int_eq(clove_jpeg_decode(clove_buf_bytes(&out), &back), CLOVE_OK);
 		ck_assert_double_lt(distance(&pixels, &back), 60);
+		ck_assert_uint_eq(clove_jpeg_parts(clove_buf_bytes(&out)), sizes[_i].parts);
 	}
 	encoder->ops->stats(encoder, &stats);
 	ck_assert_uint_eq(stats.frames, 2);
