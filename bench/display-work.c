@@ -351,7 +351,7 @@ static void drag_frame(const struct work_guest *guest, unsigned int n)
 
 /* -- photographs -- */
 
-enum { PHOTOS = 4, PHOTO_NOISE = 8, TILE_NOISE = 2 };
+enum { PHOTOS = 4, PHOTO_VIEWS = 32, PHOTO_NOISE = 8, TILE_NOISE = 2 };
 
 static struct work_picture photos[PHOTOS];
 
@@ -366,12 +366,16 @@ static void photo_prepare(void)
 {
 	prepare_desktop();
 	for (int i = 0; i < PHOTOS; i++)
-		photos[i] = new_photo(WORK_WIDTH, WORK_HEIGHT, PHOTO_NOISE);
+		photos[i] = new_photo(WORK_WIDTH + PHOTO_VIEWS, WORK_HEIGHT + PHOTO_VIEWS, PHOTO_NOISE);
 }
 
 static void photo_frame(const struct work_guest *guest, unsigned int n)
 {
-	guest->copy(box(0, 0, WORK_WIDTH, WORK_HEIGHT), photos[n % PHOTOS].pixels, WORK_WIDTH, n, photo_spot(n));
+	int view = (int)(n / PHOTOS);
+
+	/* never the same again, for hundreds of frames: that is "switch" */
+	guest->copy(box(0, 0, WORK_WIDTH, WORK_HEIGHT), at(&photos[n % PHOTOS], view % PHOTO_VIEWS,
+			view / PHOTO_VIEWS % PHOTO_VIEWS), photos[n % PHOTOS].width, n, photo_spot(n));
 }
 
 /* -- video: a camera that pans -- */
@@ -503,6 +507,46 @@ static void mixed_frame(const struct work_guest *guest, unsigned int n)
 	}
 }
 
+/* -- two desktops, one of them with a photograph, switched to and fro -- */
+
+enum { PICTURE_X = 880, PICTURE_Y = 120, PICTURE_WIDTH = 900, PICTURE_HEIGHT = 700 };
+
+static struct work_picture desktops[2];
+
+static struct work_spot switch_spot(unsigned int n)
+{
+	(void)n;
+	return (struct work_spot){ 1680, 10, 8, 5 };
+}
+
+static void put(struct work_picture *onto, int x, int y, const struct work_picture *from, int width, int height)
+{
+	for (int v = 0; v < height; v++)
+		memcpy(at(onto, x, y + v), at(from, 0, v), (size_t)width * 4);
+}
+
+static void switch_prepare(void)
+{
+	prepare_desktop();
+	photos[0] = new_photo(WORK_WIDTH, WORK_HEIGHT, PHOTO_NOISE);
+	desktops[0] = new_picture(WORK_WIDTH, WORK_HEIGHT, 0);
+	desktops[1] = new_photo(WORK_WIDTH, WORK_HEIGHT, 2);
+	put(&desktops[0], 0, 0, &desktop, WORK_WIDTH, WORK_HEIGHT);
+	for (int i = 0; i < 2; i++) {
+		struct work_picture one = new_window(760, 620), other = new_window(640, 420);
+
+		put(&desktops[i], 60 + 30 * i, 90, &one, one.width, one.height);
+		put(&desktops[i], 1100 - 900 * i, 560, &other, other.width, other.height);
+		fill(&desktops[i], 0, WORK_HEIGHT - 40, WORK_WIDTH, 40, 0xd0d0d0);
+	}
+	put(&desktops[0], PICTURE_X, PICTURE_Y, &photos[0], PICTURE_WIDTH, PICTURE_HEIGHT);
+}
+
+static void switch_frame(const struct work_guest *guest, unsigned int n)
+{
+	guest->copy(box(0, 0, WORK_WIDTH, WORK_HEIGHT), desktops[n % 2].pixels, WORK_WIDTH, n, switch_spot(n));
+}
+
 /* -- floods -- */
 
 enum { TILE_WIDTH = 240, TILE_HEIGHT = 135, TILE_ROWS = 8, TILES = 8 };
@@ -560,6 +604,7 @@ static const struct work works[] = {
 	{ "photos", 2, 8, photo_prepare, begin_desktop, photo_frame, photo_spot, 1 },
 	{ "video", 30, 15, video_prepare, begin_desktop, video_frame, video_spot, 1 },
 	{ "mixed", 30, 10, mixed_prepare, mixed_begin, mixed_frame, mixed_spot, 0 },
+	{ "switch", 2, 10, switch_prepare, begin_desktop, switch_frame, switch_spot, 1 },
 	{ "tiles", 0, 6, tile_prepare, begin_desktop, tile_frame, tile_spot, TILE_ROWS },
 	{ "screens", 0, 6, photo_prepare, begin_desktop, photo_frame, photo_spot, 1 },
 	{ "scroll-video", 30, 8, both_prepare, scroll_begin, both_frame, scroll_spot, 1 },
