@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* client.c - which channels a client has, and in what order it leaves. */
 #include "server/client.h"
+#include "server/image-budget.h"
 
 #include <stdlib.h>
 #include <sys/random.h>
@@ -50,6 +51,7 @@ static void finish(struct clove_client *client)
 
 	clove_list_remove(&client->link);
 	clove_glz_encoder_unref(client->glz);
+	clove_image_budget_unref(client->images);
 	free(client);
 	clove_server_event(server, SPICE_CHANNEL_EVENT_DISCONNECTED, conn);
 	clove_server_client_gone(server);
@@ -94,6 +96,7 @@ void clove_client_new(struct SpiceServer *server, struct clove_connection *conn)
 	clove_list_init(&client->vmcs);
 	client->id = new_id(server);
 	client->glz = clove_glz_encoder_new(0);
+	client->images = clove_image_budget_new();
 	conn->info.connection_id = client->id;
 	clove_server_event(server, SPICE_CHANNEL_EVENT_INITIALIZED, conn);
 	clove_list_append(&server->clients, &client->link);
@@ -175,8 +178,10 @@ void clove_client_link(struct clove_client *client, struct clove_connection *con
 	}
 	clove_server_event(server, SPICE_CHANNEL_EVENT_INITIALIZED, conn);
 	client->n_remote++;
-	if (conn->info.channel_type == CLOVE_CHANNEL_DISPLAY)
+	if (conn->info.channel_type == CLOVE_CHANNEL_DISPLAY) {
 		conn->glz = clove_glz_encoder_ref(client->glz);
+		conn->images = clove_image_budget_ref(client->images);
+	}
 	*remote_word(client, &conn->info) |= remote_bit(&conn->info);
 	clove_worker_connect(worker, conn);
 }

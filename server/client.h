@@ -15,6 +15,7 @@ struct clove_client {
 	struct SpiceServer *server;
 	uint32_t id;                      /* the connection id of its channels */
 	struct clove_glz_encoder *glz;    /* what its displays have sent; NULL: no memory for it */
+	struct clove_image_budget *images; /* what they keep; NULL: the same */
 	struct clove_main *main;
 	struct clove_inputs *inputs;      /* NULL: none linked */
 	struct clove_list vmcs;           /* vmc-channel.c's */

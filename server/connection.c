@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include "common/codec/glz.h"
+#include "server/image-budget.h"
 
 void clove_connection_free(struct clove_connection *conn)
 {
@@ -12,5 +13,6 @@ void clove_connection_free(struct clove_connection *conn)
 	clove_stream_free(conn->stream);
 	clove_buf_fini(&conn->early);
 	clove_glz_encoder_unref(conn->glz);
+	clove_image_budget_unref(conn->images);
 	free(conn);
 }

@@ -14,6 +14,7 @@
 
 struct SpiceChannelEventInfo;
 struct clove_glz_encoder;
+struct clove_image_budget;
 
 struct clove_connection {
 	struct clove_stream *stream;           /* owned; taken by the channel (then NULL) */
@@ -25,6 +26,7 @@ struct clove_connection {
 	struct SpiceChannelEventInfo *event;   /* main thread only; QEMU compares its address */
 	struct clove_connection *next;
 	struct clove_glz_encoder *glz;         /* a display's: its client's, a reference */
+	struct clove_image_budget *images;     /* the same */
 };
 
 /* What a channel of ours takes over of it; conn->stream is to be set to NULL then. */

@@ -40,6 +40,18 @@ static void send_monitors(struct clove_display *display)
 
 /* -- from the client -- */
 
+/* Next door raw pixels are cheaper than what is kept. */
+static void open_mirror(struct clove_display *display, int64_t pixels)
+{
+	struct clove_screen *screen = display->screen;
+
+	if (pixels <= 0 || display->channel.stream->is_unix || !display->conn->images)
+		return;
+	if (!screen->tile_key)
+		screen->tile_key = clove_tile_key_new();
+	display->mirror = clove_image_mirror_new(display->conn->images, screen->tile_key, pixels);
+}
+
 static enum clove_err on_init(void *channel, const void *message)
 {
 	struct clove_display *display = channel;
@@ -50,6 +62,7 @@ static enum clove_err on_init(void *channel, const void *message)
 		return CLOVE_ERR_STATE;
 	if (glz && clove_glz_encoder_open(glz, init->glz_dictionary_id, init->glz_dictionary_window_size))
 		display->glz = clove_glz_encoder_ref(glz);
+	open_mirror(display, init->pixmap_cache_size);
 	display->is_ready = true;
 	clove_timer_stop(display->screen->loop, display->init_timer);
 	clove_channel_cork(&display->channel);
@@ -280,6 +293,79 @@ static void ask_whether_it_came(struct clove_display *display)
 	}
 }
 
+static void send_gone_images(struct clove_display *display)
+{
+	struct clove_resource_id resources[64];
+	struct clove_display_inval_list list = { 0, resources };
+	size_t n;
+	const uint64_t *ids = display->mirror ? clove_image_mirror_gone(display->mirror, &n) : NULL;
+
+	for (size_t i = 0; ids && i < n; i++) {
+		resources[list.count++] = (struct clove_resource_id){ CLOVE_RESOURCE_PIXMAP, ids[i] };
+		if (i + 1 < n && list.count < sizeof resources / sizeof *resources)
+			continue;
+		clove_channel_send(&display->channel, CLOVE_DISPLAY_INVAL_LIST, &list);
+		list.count = 0;
+	}
+}
+
+void clove_display_forget_images(struct clove_display *display)
+{
+	if (!display->mirror)
+		return;
+	clove_image_mirror_clear(display->mirror);
+	send_gone_images(display);
+}
+
+/* Whether nothing else is to be sent of the piece now. What is left of it stays damage. */
+static bool send_known(struct clove_display *display, unsigned int i, bool may_be_lossy)
+{
+	const struct clove_known *known;
+	struct clove_buf *body = &display->body;
+	bool is_all;
+	unsigned int n = clove_image_mirror_find(display->mirror, i, may_be_lossy, &known, &is_all);
+
+	for (unsigned int k = 0; k < n; k++) {
+		clove_buf_clear(body);
+		if (clove_image_from_cache(&known[k].box, &known[k].image, known[k].id, body) != CLOVE_OK)
+			return false;
+		clove_channel_send_raw(&display->channel, CLOVE_DISPLAY_DRAW_COPY, clove_buf_bytes(body));
+		clove_damage_sent(&display->damage, &known[k].box, known[k].is_lossy);
+	}
+	return n;
+}
+
+/* Sends what the client has; the pieces that are left, whose numbers in the mirror go into `looks`. The first picture
+ * comes whole. */
+static unsigned int send_all_known(struct clove_display *display, struct clove_piece *pieces, unsigned int n,
+		bool may_be_lossy, unsigned int *looks)
+{
+	unsigned int left = 0;
+
+	if (!display->mirror)
+		return n;
+	clove_image_mirror_look(display->mirror, clove_encoder_pool(display->screen->encoder),
+			display->screen->primary, pieces, n, clove_now_ms());
+	for (unsigned int i = 0; i < n; i++) {
+		if (display->is_marked && send_known(display, i, may_be_lossy))
+			continue;
+		pieces[left] = pieces[i];
+		looks[left++] = i;
+	}
+	return left;
+}
+
+static void send_image(struct clove_display *display, struct clove_encoded *encoded, unsigned int look)
+{
+	if (!encoded->is_fill) {
+		clove_encoded_keep(encoded, display->mirror ? clove_image_mirror_keep(display->mirror, look,
+				encoded->is_lossy, encoded->body.len) : 0);
+		send_gone_images(display);
+	}
+	clove_channel_send_raw(&display->channel, encoded->is_fill ? CLOVE_DISPLAY_DRAW_FILL :
+			CLOVE_DISPLAY_DRAW_COPY, clove_buf_bytes(&encoded->body));
+}
+
 /* As many at a time as there are threads: what is encoded leaves, and is decoded, while the next ones are. */
 static void send_pieces(struct clove_display *display, const pixman_region32_t *region)
 {
@@ -288,9 +374,10 @@ static void send_pieces(struct clove_display *display, const pixman_region32_t *
 	struct clove_encoder *encoder = display->screen->encoder;
 	struct clove_channel *channel = &display->channel;
 	struct clove_encoding encoding = encoding_for(display);
-	unsigned int n = next_pieces(display, region, pieces);
+	unsigned int n = next_pieces(display, region, pieces), looks[CLOVE_PIECES_MOST] = { 0 };
 	unsigned int width = clove_job_pool_width(clove_encoder_pool(encoder)), now;
 
+	n = send_all_known(display, pieces, n, encoding.codecs & CLOVE_CODEC_JPEG, looks);
 	for (unsigned int first = 0; first < n && !channel->is_closed; first += now) {
 		now = n - first < width ? n - first : width;
 		clove_encoder_run(encoder, display->screen->primary, display->screen->drawings, pieces + first,
@@ -300,8 +387,7 @@ static void send_pieces(struct clove_display *display, const pixman_region32_t *
 				clove_channel_close(channel, encoded[i]->err);
 				return;
 			}
-			clove_channel_send_raw(channel, encoded[i]->is_fill ? CLOVE_DISPLAY_DRAW_FILL :
-					CLOVE_DISPLAY_DRAW_COPY, clove_buf_bytes(&encoded[i]->body));
+			send_image(display, encoded[i], looks[first + i]);
 			clove_damage_sent(&display->damage, &pieces[first + i].box, encoded[i]->is_lossy);
 		}
 		if (first + now < n) {
@@ -515,6 +601,8 @@ void clove_display_free(struct clove_display *display)
 		return;
 	clove_list_remove(&display->link);
 	let_go_of_glz(display);
+	clove_image_mirror_free(display->mirror);
+	clove_buf_fini(&display->body);
 	clove_timer_remove(display->screen->loop, display->init_timer);
 	clove_timer_remove(display->screen->loop, display->more_timer);
 	clove_timer_remove(display->screen->loop, display->rest_timer);

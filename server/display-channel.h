@@ -13,6 +13,7 @@
 #include "server/damage.h"
 #include "server/encoder.h"
 #include "server/flow.h"
+#include "server/image-mirror.h"
 #include "server/qxl.h"
 #include "server/streaming.h"
 #include "server/surface.h"
@@ -27,6 +28,7 @@ struct clove_screen {
 	struct clove_monitors monitors;
 	struct clove_encoder *encoder;
 	struct clove_timer *rest_timer;   /* no images: the encoder's large buffers are given back */
+	struct clove_tile_key *tile_key;  /* NULL until a client has an image cache */
 	struct clove_video_regions *videos;
 	struct clove_streaming_frames frames; /* that clients share */
 	int image_compression;            /* SpiceImageCompression */
@@ -44,8 +46,10 @@ struct clove_display {
 	struct clove_timer *init_timer;
 	int preferred_compression;        /* 0: the VMM's */
 	struct clove_glz_encoder *glz;    /* the client's, if this channel may use it; a reference */
+	struct clove_image_mirror *mirror; /* NULL: no image cache */
 	bool is_ready;                    /* DISPLAY_INIT came */
 	bool has_surface, is_marked;      /* the client's surface 0; MARK was sent for it */
+	struct clove_buf body;            /* of a message that is being written */
 	struct clove_damage damage;
 	struct clove_flow flow;
 	struct clove_streaming *streaming; /* NULL: none, ever */
@@ -69,6 +73,8 @@ void clove_display_changed(struct clove_display *display, const pixman_region32_
 void clove_display_copied(struct clove_display *display, const pixman_box32_t *box, int32_t dx, int32_t dy);
 void clove_display_filled(struct clove_display *display, const pixman_box32_t *box, uint32_t color,
 		const pixman_region32_t *changed);
+/* The client shall keep no image. */
+void clove_display_forget_images(struct clove_display *display);
 /* Sends what the client can take now. */
 void clove_display_flush(struct clove_display *display);
 

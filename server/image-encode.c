@@ -16,6 +16,7 @@
 
 enum {
 	BASE = 21,                    /* surface, box, no clip */
+	SOURCE = 25,                  /* the area of the image */
 	HEAD = 57,                    /* of a DRAW_COPY without clip rectangles, before the image */
 	FILL = 41,
 	DESCRIPTOR = 18,
@@ -67,7 +68,7 @@ static void put_head(uint8_t *p, const pixman_box32_t *area, uint8_t type)
 	memset(p, 0, HEAD + DESCRIPTOR);
 	put_box(p + 4, area);
 	clove_put_le32(p + BASE, HEAD);
-	put_box(p + 25, &source);
+	put_box(p + SOURCE, &source);
 	clove_put_le16(p + 41, CLOVE_ROP_PUT);
 	p[HEAD + 8] = type;
 	clove_put_le32(p + HEAD + 10, (uint32_t)source.x2);
@@ -86,6 +87,31 @@ enum clove_err clove_image_fill(const pixman_box32_t *box, uint32_t color, struc
 	clove_put_le32(p + BASE + 1, color);
 	clove_put_le16(p + BASE + 5, CLOVE_ROP_PUT);
 	out->len += FILL;
+	return CLOVE_OK;
+}
+
+void clove_encoded_keep(struct clove_encoded *encoded, uint64_t id)
+{
+	uint8_t *descriptor = encoded->body.data + HEAD;
+
+	clove_put_le64(descriptor, id);
+	descriptor[9] = id ? CLOVE_IMAGE_FLAG_CACHE_ME : 0;
+}
+
+enum clove_err clove_image_from_cache(const pixman_box32_t *box, const pixman_box32_t *image, uint64_t id,
+		struct clove_buf *out)
+{
+	uint8_t *p = clove_buf_reserve(out, HEAD + DESCRIPTOR);
+	pixman_box32_t source = { box->x1 - image->x1, box->y1 - image->y1, box->x2 - image->x1,
+			box->y2 - image->y1 };
+
+	if (!p)
+		return CLOVE_ERR_NOMEM;
+	put_head(p, image, CLOVE_IMAGE_TYPE_FROM_CACHE);
+	put_box(p + 4, box);
+	put_box(p + SOURCE, &source);
+	clove_put_le64(p + HEAD, id);
+	out->len += HEAD + DESCRIPTOR;
 	return CLOVE_OK;
 }
 

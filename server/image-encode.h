@@ -43,6 +43,14 @@ struct clove_encoded {
 void clove_image_encode(struct clove_job *job);
 void clove_encoded_fini(struct clove_encoded *encoded);
 
+/* A DRAW_COPY whose image the client is to keep by this id; 0: not to. To be said anew for each client. */
+void clove_encoded_keep(struct clove_encoded *encoded, uint64_t id);
+
+/* Appends the body of a DRAW_COPY onto `box` of surface 0 of what the client keeps by this id: an image of the size
+ * of `image`, whose top left corner would lie there. */
+CLOVE_CHECKED enum clove_err clove_image_from_cache(const pixman_box32_t *box, const pixman_box32_t *image,
+		uint64_t id, struct clove_buf *out);
+
 /* Appends the body of a DRAW_FILL of surface 0. */
 CLOVE_CHECKED enum clove_err clove_image_fill(const pixman_box32_t *box, uint32_t color,
 		struct clove_buf *out);

@@ -159,11 +159,12 @@ static void reset_cursor_request(struct clove_worker *worker, struct clove_reque
 	clove_worker_reset_cursor(worker);
 }
 
-/* There is no image cache: clients are sent pixels. */
+/* The guest's images were never kept: clients keep what the screen showed. Memory is given back all the same. */
 static void reset_image_cache(struct clove_worker *worker, struct clove_request *request)
 {
-	(void)worker;
 	(void)request;
+	FOR_EACH_DISPLAY(worker, display)
+		clove_display_forget_images(display);
 }
 
 static void loadvm(struct clove_worker *worker, struct clove_request *request)

@@ -223,6 +223,7 @@ static void free_worker(struct clove_worker *worker)
 	clove_memslots_fini(&worker->memslots);
 	clove_pointer_reset(&worker->pointer);
 	clove_encoder_free(worker->screen.encoder);
+	clove_tile_key_free(worker->screen.tile_key);
 	clove_video_regions_free(worker->screen.videos);
 	clove_streaming_frames_fini(&worker->screen.frames);
 	pixman_region32_fini(&worker->videos);

@@ -29,6 +29,8 @@ stock.sh qxl glz
 stock.sh qxl lz
 stock.sh qxl off
 stock.sh qxl jpeg
+again.sh std
+again.sh qxl
 glz.sh qxl
 glz.sh std
 streams.sh qxl

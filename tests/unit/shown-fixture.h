@@ -12,11 +12,19 @@
 #include "common/codec/lz4.h"
 #include "common/codec/quic.h"
 
+struct shown_image {
+	uint64_t id;
+	uint32_t *pixels, width, height;
+	struct shown_image *next;
+};
+
 struct shown {
 	uint32_t *picture;
 	uint32_t width, height;
 	unsigned int fills, moves, types[256];
 	struct clove_glz_dictionary *glz;
+	struct shown_image *images;       /* that it was told to keep */
+	int64_t kept;                     /* their pixels */
 };
 
 static bool get_area(const struct shown *shown, const uint8_t *p, uint32_t *left, uint32_t *top, uint32_t *right, uint32_t *bottom)
@@ -57,20 +65,96 @@ static bool decode_glz(const struct shown *shown, const uint8_t *image, bool is_
 	return is_shown;
 }
 
+static struct shown_image **find_image(struct shown *shown, uint64_t id)
+{
+	struct shown_image **at = &shown->images;
+
+	while (*at && (*at)->id != id)
+		at = &(*at)->next;
+	return at;
+}
+
+/* False: there is none. */
+static inline bool drop_image(struct shown *shown, uint64_t id)
+{
+	struct shown_image **at = find_image(shown, id), *image = *at;
+
+	if (!image)
+		return false;
+	*at = image->next;
+	shown->kept -= (int64_t)image->width * image->height;
+	free(image->pixels);
+	free(image);
+	return true;
+}
+
+/* INVAL_LIST: of images that are there, as a server knows what is. */
+static inline bool drop_images(struct shown *shown, const uint8_t *p, size_t size)
+{
+	bool is_good = size == 2 + 9 * (size_t)clove_le16(p);
+
+	for (uint16_t i = 0; is_good && i < clove_le16(p); i++)
+		is_good = p[2 + 9 * i] == 1 && drop_image(shown, clove_le64(p + 3 + 9 * i));
+	return is_good;
+}
+
+static bool keep_image(struct shown *shown, const uint8_t *descriptor, const struct clove_pixels *pixels)
+{
+	struct shown_image *image = malloc(sizeof *image);
+	uint32_t width = (uint32_t)pixels->width, height = (uint32_t)pixels->height;
+
+	if (*find_image(shown, clove_le64(descriptor))) {
+		free(image);
+		return false;
+	}
+	*image = (struct shown_image){ clove_le64(descriptor), malloc((size_t)width * height * 4), width, height,
+			shown->images };
+	for (uint32_t y = 0; y < height; y++)
+		memcpy(image->pixels + (size_t)y * width, clove_pixels_row(pixels, (int32_t)y), (size_t)width * 4);
+	shown->images = image;
+	shown->kept += (int64_t)width * height;
+	return true;
+}
+
+static bool show_kept(struct shown *shown, const uint8_t *p, const uint8_t *descriptor, const struct clove_pixels *dst)
+{
+	const struct shown_image *image = *find_image(shown, clove_le64(descriptor));
+	uint32_t top = clove_le32(p + 25), left = clove_le32(p + 29);
+
+	if (!image || clove_le32(descriptor + 10) != image->width || clove_le32(descriptor + 14) != image->height ||
+			clove_le32(p + 33) != top + (uint32_t)dst->height || clove_le32(p + 33) > image->height ||
+			clove_le32(p + 37) != left + (uint32_t)dst->width || clove_le32(p + 37) > image->width)
+		return false;
+	for (uint32_t y = 0; y < (uint32_t)dst->height; y++)
+		memcpy(clove_pixels_row(dst, (int32_t)y), image->pixels + (size_t)(top + y) * image->width + left,
+				(size_t)dst->width * 4);
+	return true;
+}
+
+static bool decode_image(struct shown *shown, const uint8_t *p, const uint8_t *image, const struct clove_pixels *to);
+
 static bool decode_copy(struct shown *shown, const uint8_t *p, size_t size)
 {
-	uint32_t left, top, right, bottom, at = clove_le32(p + 21), n;
+	uint32_t left, top, right, bottom, at = clove_le32(p + 21);
 
-	if (!get_area(shown, p, &left, &top, &right, &bottom) || at + 36 > size)
+	if (!get_area(shown, p, &left, &top, &right, &bottom) || at + 18 > size)
 		return false;
 	const uint8_t *image = p + at;
 	struct clove_pixels dst = { (uint8_t *)(shown->picture + (size_t)top * shown->width + left), (int32_t)(right - left),
 			(int32_t)(bottom - top), (ptrdiff_t)shown->width * 4, CLOVE_FORMAT_RGB32 };
-	struct clove_palette palette = { NULL, 0 };
-	uint32_t entries[256];
 
-	n = clove_le32(image + 18);
 	shown->types[image[8]]++;
+	if (image[8] == 103)
+		return show_kept(shown, p, image, &dst);
+	return decode_image(shown, p, image, &dst) && (!(image[9] & 1) || keep_image(shown, image, &dst));
+}
+
+static bool decode_image(struct shown *shown, const uint8_t *p, const uint8_t *image, const struct clove_pixels *to)
+{
+	struct clove_palette palette = { NULL, 0 };
+	struct clove_pixels dst = *to;
+	uint32_t entries[256], n = clove_le32(image + 18), width = (uint32_t)dst.width;
+
 	switch (image[8]) {
 	case 1:
 		return clove_quic_decode((struct clove_bytes){ image + 22, n }, &dst) == CLOVE_OK;
@@ -96,7 +180,7 @@ static bool decode_copy(struct shown *shown, const uint8_t *p, size_t size)
 		}
 		for (int32_t y = 0; y < dst.height; y++)
 			memcpy(clove_pixels_row(&dst, y),
-					image + 36 + (size_t)y * (right - left) * 4, (right - left) * 4);
+					image + 36 + (size_t)y * width * 4, width * 4);
 		return image[18] == 8;
 	default:
 		return false;
