@@ -90,8 +90,11 @@ static enum clove_err on_preferred_compression(void *channel, const void *messag
 static enum clove_err on_stream_report(void *channel, const void *message)
 {
 	struct clove_display *display = channel;
+	enum clove_err err = display->streaming ? clove_streaming_report(display->streaming, message) : CLOVE_OK;
 
-	return display->streaming ? clove_streaming_report(display->streaming, message) : CLOVE_OK;
+	if (!err && display->streaming && clove_streaming_asks_time(display->streaming, clove_now_us()))
+		display->screen->clock_is_off(display->screen->worker, display->conn->info.connection_id);
+	return err;
 }
 
 static enum clove_err on_preferred_video_codec_type(void *channel, const void *message)

@@ -35,6 +35,8 @@ struct clove_screen {
 	int jpeg, zlib_glz;               /* 1 auto, 2 always, 3 never */
 	uint8_t id;
 	void (*closed)(void *worker, struct clove_display *display, struct clove_connection *take_conn);
+	/* The client with this id should be told the time. */
+	void (*clock_is_off)(void *worker, uint32_t connection_id);
 	void *worker;
 };
 

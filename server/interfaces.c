@@ -7,6 +7,7 @@
 #include "common/util/log.h"
 #include "server/client.h"
 #include "server/inputs-channel.h"
+#include "server/main-channel.h"
 #include "server/worker-requests.h"
 
 enum { ID_MOST = 255 };
@@ -100,9 +101,18 @@ static void on_disconnected(void *opaque, struct clove_connection *conn)
 	clove_client_returned(opaque, conn);
 }
 
+static void on_clock_is_off(void *opaque, uint32_t connection_id)
+{
+	struct clove_client *client = clove_client_find(opaque, connection_id);
+
+	if (client && client->main)
+		clove_main_tell_time(client->main);
+}
+
 static int attach_qxl(struct SpiceServer *server, SpiceBaseInstance *instance)
 {
-	static const struct clove_worker_events events = { on_primary_changed, on_disconnected };
+	static const struct clove_worker_events events = { on_primary_changed, on_disconnected,
+			on_clock_is_off };
 	static const struct clove_caps display_caps = { { 1 << CLOVE_DISPLAY_CAP_MONITORS_CONFIG |
 			1 << CLOVE_DISPLAY_CAP_STREAM_REPORT | 1 << CLOVE_DISPLAY_CAP_PREF_COMPRESSION |
 			1 << CLOVE_DISPLAY_CAP_PREF_VIDEO_CODEC_TYPE } };

@@ -222,6 +222,13 @@ static void send_identity(struct clove_main *main_channel)
 	}
 }
 
+void clove_main_tell_time(struct clove_main *main_channel)
+{
+	struct clove_main_multi_media_time time = { (uint32_t)clove_now_ms() };
+
+	clove_channel_send(&main_channel->channel, CLOVE_MAIN_MULTI_MEDIA_TIME, &time);
+}
+
 void clove_main_tell_mouse_mode(struct clove_main *main_channel)
 {
 	const struct SpiceServer *server = server_of(main_channel);

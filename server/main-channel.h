@@ -11,6 +11,8 @@ struct clove_main *clove_main_new(struct clove_client *client, struct clove_conn
 /* Gives the connection back, without its stream. */
 struct clove_connection *clove_main_free(struct clove_main *main_channel);
 
+/* The multimedia time of this moment, as INIT does. */
+void clove_main_tell_time(struct clove_main *main_channel);
 void clove_main_tell_mouse_mode(struct clove_main *main_channel);
 /* Nothing before the client has asked for the list. */
 void clove_main_tell_channel(struct clove_main *main_channel, const struct clove_offer *offer);

@@ -20,6 +20,7 @@ enum {
 	AHEAD_LEAST_MS = -500, AHEAD_MOST_MS = 500,
 	EARLY_MS = 12, EARLY_MOST_MS = 40, /* a frame that waits longer at the client was dated too late */
 	FLIGHT_MOST_MS = 300,
+	TELL_TIME_MS = 10000,             /* a client is told the time once in so long */
 };
 
 struct stream {
@@ -43,6 +44,8 @@ struct clove_streaming {
 	struct stream streams[STREAMS];
 	pixman_region32_t area;           /* all streams' */
 	uint32_t next_id, last_report_id;
+	bool is_clock_off;                /* the client's: more than frames can be dated for */
+	uint64_t told_time_us;            /* 0: never beyond MAIN_INIT */
 	struct clove_streaming_counts counts;
 };
 
@@ -549,10 +552,14 @@ static struct stream *stream_of(struct clove_streaming *streaming, uint32_t id)
 
 /* Frames should be there a little before they are shown. With sound the client's clock is the sound's:
  * then frames are dated as they were made, and wait for it. */
-static void adjust_time(struct stream *stream, const struct clove_display_stream_report *report)
+static void adjust_time(struct clove_streaming *streaming, struct stream *stream,
+		const struct clove_display_stream_report *report)
 {
 	int32_t early = report->last_frame_delay, ahead = stream->ahead_ms;
 
+	if (report->audio_delay == NO_AUDIO && (early > AHEAD_MOST_MS || early < AHEAD_LEAST_MS ||
+			(early < 0 && ahead == AHEAD_MOST_MS)))
+		streaming->is_clock_off = true;
 	if (early > AHEAD_MOST_MS || early < -10 * AHEAD_MOST_MS)
 		early = early > 0 ? AHEAD_MOST_MS : -AHEAD_MOST_MS;
 	if (early < EARLY_MS)
@@ -580,8 +587,18 @@ enum clove_err clove_streaming_report(struct clove_streaming *streaming,
 		streaming->codec = NULL;
 		return CLOVE_OK;
 	}
-	adjust_time(stream, report);
+	adjust_time(streaming, stream, report);
 	return CLOVE_OK;
+}
+
+bool clove_streaming_asks_time(struct clove_streaming *streaming, uint64_t now_us)
+{
+	if (!streaming->is_clock_off || (streaming->told_time_us &&
+			now_us - streaming->told_time_us < TELL_TIME_MS * UINT64_C(1000)))
+		return false;
+	streaming->is_clock_off = false;
+	streaming->told_time_us = now_us;
+	return true;
 }
 
 void clove_streaming_count(const struct clove_streaming *streaming, struct clove_streaming_counts *counts)

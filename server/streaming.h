@@ -60,6 +60,9 @@ void clove_streaming_send(struct clove_streaming *streaming, const struct clove_
 /* What the client says of how frames came. */
 CLOVE_CHECKED enum clove_err clove_streaming_report(struct clove_streaming *streaming,
 		const struct clove_display_stream_report *report);
+/* True, once in a while: by its reports the client's clock is off by more than frames can be dated for (either
+ * machine slept, or they went apart over days); it should be told the time. */
+bool clove_streaming_asks_time(struct clove_streaming *streaming, uint64_t now_us);
 /* The client's preference of codecs; those that we have not are passed over. */
 void clove_streaming_prefer(struct clove_streaming *streaming,
 		const struct clove_display_preferred_video_codec_type *preferred);

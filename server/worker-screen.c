@@ -154,6 +154,11 @@ void clove_worker_display_closed(void *opaque, struct clove_display *display,
 	clove_worker_tell_server(worker, (struct clove_worker_event){ .conn = conn });
 }
 
+void clove_worker_clock_is_off(void *opaque, uint32_t connection_id)
+{
+	clove_worker_tell_server(opaque, (struct clove_worker_event){ .off_client = connection_id });
+}
+
 void clove_worker_cursor_closed(void *opaque, struct clove_cursor_channel *cursor,
 		struct clove_connection *conn)
 {

@@ -72,6 +72,7 @@ struct clove_worker_event {
 	int width, height;
 	bool allows_client_mouse;
 	struct clove_connection *conn;
+	uint32_t off_client;              /* connection id; 0: nobody's clock is off */
 };
 
 void clove_worker_tell_server(struct clove_worker *worker, struct clove_worker_event what);
@@ -107,6 +108,7 @@ void clove_worker_go_on_watching(struct clove_worker *worker);
 bool clove_worker_can_be_video(const struct clove_surface *surface);
 void clove_worker_watch_videos_on(void *opaque);
 void clove_worker_display_closed(void *opaque, struct clove_display *display, struct clove_connection *conn);
+void clove_worker_clock_is_off(void *opaque, uint32_t connection_id);
 void clove_worker_cursor_closed(void *opaque, struct clove_cursor_channel *cursor,
 		struct clove_connection *conn);
 

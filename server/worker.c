@@ -21,6 +21,8 @@ static void run_event(void *home, void *carried)
 	(void)home;
 	if (event->conn)
 		event->events->disconnected(event->server, event->conn);
+	else if (event->off_client)
+		event->events->clock_is_off(event->server, event->off_client);
 	else
 		event->events->primary_changed(event->server, event->qxl, event->width, event->height,
 				event->allows_client_mouse);
@@ -308,6 +310,7 @@ struct clove_worker *clove_worker_new(QXLInstance *qxl, struct clove_mailbox *se
 	worker->screen.id = worker->pointer.id = (uint8_t)qxl->id;
 	worker->screen.worker = worker->pointer.worker = worker;
 	worker->screen.closed = clove_worker_display_closed;
+	worker->screen.clock_is_off = clove_worker_clock_is_off;
 	worker->pointer.closed = clove_worker_cursor_closed;
 	qxl->st = (struct QXLState *)worker;
 	worker->qif->attached_worker(qxl);

@@ -29,6 +29,8 @@ struct clove_worker_events {
 			bool allows_client_mouse);
 	/* A display or cursor connection is over (its DISCONNECTED event is due). */
 	void (*disconnected)(void *server, struct clove_connection *take_conn);
+	/* This client's clock is not ours. */
+	void (*clock_is_off)(void *server, uint32_t connection_id);
 };
 
 /* Starts the thread (all signals blocked). `server_mail` is the main thread's mailbox.

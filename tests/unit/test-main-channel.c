@@ -8,7 +8,7 @@ static struct peer peer;
 static struct clove_main *viewer;
 static struct {
 	int inits, lists, mode;
-	uint32_t session_id;
+	uint32_t session_id, mm_time;
 	int closed;
 	char name[1024];
 } heard;
@@ -65,6 +65,12 @@ static void name(void *opaque, const char *text)
 	strcpy(heard.name, text);
 }
 
+static void mm_time(void *opaque, uint32_t time)
+{
+	(void)opaque;
+	heard.mm_time = time;
+}
+
 static void closed(void *opaque, enum clove_err err)
 {
 	(void)opaque;
@@ -75,6 +81,7 @@ static void closed(void *opaque, enum clove_err err)
 
 static const struct clove_main_events events = {
 	.init = init, .channels = channels, .mouse_mode = mouse_mode, .name = name, .closed = closed,
+	.mm_time = mm_time,
 };
 
 static void setup(void)
@@ -170,6 +177,19 @@ START_TEST(test_main_takes_nothing_before_init_and_init_once)
 }
 END_TEST
 
+START_TEST(test_main_follows_the_servers_time)
+{
+	clove_channel_send(&peer.channel, CLOVE_MAIN_INIT, &(struct clove_main_init){
+		.session_id = 1, .supported_mouse_modes = 1, .current_mouse_mode = 1, .multi_media_time = 1000 });
+	NET_TURN_UNTIL(loop, heard.inits);
+	ck_assert_uint_eq(heard.mm_time, 1000);
+	clove_channel_send(&peer.channel, CLOVE_MAIN_MULTI_MEDIA_TIME,
+			&(struct clove_main_multi_media_time){ UINT32_MAX });
+	settle("attach ");
+	ck_assert_uint_eq(heard.mm_time, UINT32_MAX);
+}
+END_TEST
+
 static const struct {
 	const char *why;
 	uint8_t body[24];
@@ -237,6 +257,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_main_begins_a_session, 0, sizeof modes / sizeof modes[0]);
 	tcase_add_test(tcase, test_main_asks_again_when_client_mode_comes_back);
 	tcase_add_test(tcase, test_main_takes_nothing_before_init_and_init_once);
+	tcase_add_test(tcase, test_main_follows_the_servers_time);
 	tcase_add_loop_test(tcase, test_main_tells_a_name_that_can_be_shown, 0,
 			sizeof names / sizeof names[0]);
 	tcase_add_test(tcase, test_main_cuts_an_endless_name);

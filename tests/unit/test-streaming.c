@@ -424,6 +424,42 @@ START_TEST(test_streaming_dates_frames_for_the_clients_clock)
 }
 END_TEST
 
+/* Beyond what dates make up for the client is told the time. Its clock then is ours again. */
+static const struct { const char *why; int32_t differs, drifts; uint32_t audio; int told; } strangers[] = {
+	{ "our machine slept for an hour",          3600000,   0, UINT32_MAX, 1 },
+	{ "the client's did",                      -3600000,   0, UINT32_MAX, 1 },
+	{ "half a second more than can be made up",    1000,   0, UINT32_MAX, 1 },
+	{ "they go apart, slowly",                        0,   3, UINT32_MAX, 1 },
+	{ "0.15 takes 400 off",                        -400,   0, UINT32_MAX, 0 },
+	{ "the same",                                     0,   0, UINT32_MAX, 0 },
+	{ "the sound's clock is nobody's to set",   3600000,   0, 200,        0 },
+};
+
+START_TEST(test_streaming_asks_for_the_time)
+{
+	int32_t differs = strangers[_i].differs, early = 0;
+	int told = 0;
+
+	follow(1);
+	for (int n = 0; n < 250; n++) {
+		frame();
+		hear();
+		differs += told ? 0 : strangers[_i].drifts;
+		early = (int32_t)(heard.data.mm_time - ((uint32_t)(now / 1000) + (uint32_t)differs));
+		heard.n = 0;
+		if (n % 5 == 4)
+			report(early, early < 0 ? 5 : 0, strangers[_i].audio);
+		if (clove_streaming_asks_time(streaming, now)) {
+			told++;
+			differs = 0;
+		}
+	}
+	ck_assert_msg(told == strangers[_i].told, "%s: told %d times", strangers[_i].why, told);
+	ck_assert_msg(strangers[_i].audio != UINT32_MAX || (early >= 5 && early <= 45), "%s: %d ms early",
+			strangers[_i].why, early);
+}
+END_TEST
+
 START_TEST(test_streaming_does_not_outrun_the_sound)
 {
 	follow(1);
@@ -572,6 +608,7 @@ int main(void)
 	tcase_add_test(tests, test_streaming_sends_sized_frames);
 	tcase_add_loop_test(tests, test_streaming_dates_frames_for_the_clients_clock, 0,
 			(int)(sizeof clocks / sizeof *clocks));
+	tcase_add_loop_test(tests, test_streaming_asks_for_the_time, 0, sizeof strangers / sizeof *strangers);
 	tcase_add_test(tests, test_streaming_does_not_outrun_the_sound);
 	tcase_add_test(tests, test_streaming_frames_that_fly_longer_are_dated_later);
 	tcase_add_test(tests, test_streaming_stops_where_it_cannot_be_decoded);

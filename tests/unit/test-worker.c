@@ -141,7 +141,15 @@ static void on_disconnected(void *server, struct clove_connection *conn)
 	free(conn);
 }
 
-static const struct clove_worker_events events = { on_primary, on_disconnected };
+static uint32_t off_client;
+
+static void on_clock_is_off(void *server, uint32_t connection_id)
+{
+	(void)server;
+	off_client = connection_id;
+}
+
+static const struct clove_worker_events events = { on_primary, on_disconnected, on_clock_is_off };
 
 static struct clove_worker *set_up_with(struct clove_worker_settings settings)
 {
@@ -272,6 +280,13 @@ static void *client_main(void *opaque)
 			client->is_marked = true;
 		if (id == 4)
 			send_message(client->fd, 3, body, 12);
+		if (id == 319) {
+			/* the last of five frames came two hours behind its time */
+			uint32_t report[8] = { clove_le32(body), clove_le32(body + 4), 0, 0, htole32(5), 0,
+					htole32((uint32_t)-7200000), UINT32_MAX };
+
+			send_message(client->fd, 102, report, sizeof report);
+		}
 		if (is_drawing(id) && (!client->has_surface || !show(&client->shown, id, body, size)))
 			client->bad++;
 		pthread_cond_broadcast(&client->moved);
@@ -302,6 +317,7 @@ static void connect_client(struct clove_worker *worker, struct client *client, b
 	conn->info.connection_id = is_slow ? 2 : 1;
 	conn->info.channel_type = CLOVE_CHANNEL_DISPLAY;
 	clove_caps_set(&conn->info.channel_caps, CLOVE_DISPLAY_CAP_MONITORS_CONFIG);
+	clove_caps_set(&conn->info.channel_caps, CLOVE_DISPLAY_CAP_STREAM_REPORT);
 	if (is_slow)
 		clove_caps_set(&conn->info.channel_caps, CLOVE_DISPLAY_CAP_LZ4_COMPRESSION);
 	client->shown = (struct shown){ &client->picture[0][0], W, H };
@@ -470,32 +486,64 @@ START_TEST(test_clients_and_guest_see_the_same)
 }
 END_TEST
 
+static void push_photo(unsigned int number, int x, int y, int side)
+{
+	pixman_region32_t changed;
+
+	put_copy(&model, x, y, side, side, 8);
+	put_bitmap(&model, 8, 4, (uint32_t)side, (uint32_t)side, (uint32_t)side * 4);
+	for (int i = 0; i < side * side; i++)
+		clove_put_le32(model.memory + AT_DATA + 20 + 4 * i, (uint32_t)((i % side * 3 + rnd(8)) << 16 |
+				(i / side * 3 + rnd(8)) << 8 | rnd(8)));
+	pixman_region32_init(&changed);
+	ck_assert_int_eq(guest_draw(&model, &changed), CLOVE_OK);
+	pixman_region32_fini(&changed);
+	push_drawn(number, side, side);
+}
+
 /* A photograph, lossy at first; once nothing changes, it becomes exact. */
 START_TEST(test_what_is_lossy_is_sent_again)
 {
 	struct clove_worker *worker = set_up_with((struct clove_worker_settings){ .image_compression = 2,
 			.jpeg = (int)_i });
 	static struct client client;
-	pixman_region32_t changed;
-	enum { SIDE = 64 };
 
 	create_primary();
 	run(true);
 	connect_client(worker, &client, false);
 	ck_assert(client_equals(&client));
-	put_copy(&model, 20, 30, SIDE, SIDE, 8);
-	put_bitmap(&model, 8, 4, SIDE, SIDE, SIDE * 4);
-	for (int i = 0; i < SIDE * SIDE; i++)
-		clove_put_le32(model.memory + AT_DATA + 20 + 4 * i, (uint32_t)((i % SIDE * 3 + rnd(8)) << 16 |
-				(i / SIDE * 3 + rnd(8)) << 8 | rnd(8)));
-	pixman_region32_init(&changed);
-	ck_assert_int_eq(guest_draw(&model, &changed), CLOVE_OK);
-	pixman_region32_fini(&changed);
-	push_drawn(0, SIDE, SIDE);
+	push_photo(0, 20, 30, 64);
 	spice_qxl_wakeup(&qxl);
 	ck_assert(client_equals(&client));
 	ck_assert_uint_eq(client.shown.types[105] > 0, _i == 2);
 	ck_assert_uint_gt(client.shown.types[1], 0);
+	run(false);
+	disconnect_client(&client);
+	tear_down(worker);
+}
+END_TEST
+
+/* A video of four pieces a picture; whose client says that its clock is another, the server hears of. */
+START_TEST(test_a_clock_that_is_off_is_told_of)
+{
+	struct clove_worker *worker = set_up_with((struct clove_worker_settings){ .image_compression = 2,
+			.streaming_video = 2 });
+	static struct client client;
+	unsigned int number = 0;
+
+	off_client = 0;
+	create_primary();
+	run(true);
+	connect_client(worker, &client, false);
+	ck_assert(client_equals(&client));
+	for (int n = 0; n < 400 && !off_client; n++) {
+		for (int i = 0; i < 4; i++)
+			push_photo(number++, i % 2 * 64, i / 2 * 64, 64);
+		spice_qxl_wakeup(&qxl);
+		wait_released(number);
+		clove_poll_loop_step(loop, 25);
+	}
+	ck_assert_uint_eq(off_client, 1);
 	run(false);
 	disconnect_client(&client);
 	tear_down(worker);
@@ -564,6 +612,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, test_clients_and_guest_see_the_same, 0, MODES);
 	tcase_add_loop_test(tcase, test_what_is_lossy_is_sent_again, 1, 4);
+	tcase_add_test(tcase, test_a_clock_that_is_off_is_told_of);
 	tcase_add_test(tcase, test_requests_complete_once_also_when_stopped);
 	tcase_add_test(tcase, test_scanout_descriptors_are_closed);
 	tcase_set_timeout(tcase, 120);
