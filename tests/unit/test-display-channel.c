@@ -143,7 +143,7 @@ static const struct {
 	{ "img-lz4",       1,   2, UINT64_C(0x41bfc196248db2af) },
 	{ "img-jpegzlib",  1,  47, UINT64_C(0x8cfb3969e8ef2ac8) },
 	{ "img-jpeg",      1,  20, UINT64_C(0x4e02b017051929fa) },
-	{ "stream-mjpeg",  1,  31, UINT64_C(0xa17bd8c85b770cbf) },
+	{ "stream-mjpeg",  1,  31, UINT64_C(0x939ecef0c6c090d2) },
 };
 
 START_TEST(test_display_channel_shows_recorded_servers)

@@ -134,7 +134,7 @@ static const struct {
 	{ "boot",          5, UINT64_C(0xdce58fe1c8d45167) },
 	{ "img-quic",      1, UINT64_C(0x051838d8acdb5bef) },
 	{ "img-glz",       1, UINT64_C(0x511cc5bf7cc32747) },
-	{ "stream-mjpeg",  1, UINT64_C(0xa17bd8c85b770cbf) },
+	{ "stream-mjpeg",  1, UINT64_C(0x939ecef0c6c090d2) },
 };
 
 START_TEST(test_display_shows_recorded_servers)
