@@ -6,8 +6,9 @@
 #include "common/util/list.h"
 
 enum {
-	BUCKETS = 2048,
-	PIXELS_MOST = 24 << 20,       /* of what a client offers: 96 MB there, and 6144 whole tiles here */
+	BUCKETS = 8192,
+	TILE_PIXELS = CLOVE_TILE_WIDTH * CLOVE_TILE_HEIGHT,
+	PIXELS_MOST = 24 << 20,       /* of what a client offers: 96 MB there, and 24576 whole tiles here */
 	COST = 64,                    /* of an image, in pixels, beside its own */
 	DRAWN_LEAST = 128 * 128,      /* pixels of a piece that is worth a look */
 	PHOTO_LEAST = 64 * 64,
@@ -22,7 +23,6 @@ struct image;
 struct tile {
 	struct tile *next;            /* in the bucket */
 	struct image *image;
-	pixman_box32_t box;
 	struct clove_tile_sum sum;
 };
 
@@ -32,9 +32,10 @@ struct image {
 	pixman_box32_t box;
 	int64_t cost;
 	uint32_t format;              /* of its surface: the same bytes may be other colours */
+	int32_t width, height;        /* of the surface: at its edges tiles are smaller */
 	bool is_lossy;
-	unsigned int n;
-	struct tile tiles[];
+	pixman_box32_t grid;          /* numbers of the tiles that are whole in it */
+	struct tile tiles[];          /* these, row by row */
 };
 
 /* A tile's place on the screen. */
@@ -112,22 +113,60 @@ int64_t clove_image_mirror_pixels(const struct clove_image_mirror *mirror)
 
 /* -- tiles and images -- */
 
+static int64_t area_of(const pixman_box32_t *box)
+{
+	return (int64_t)(box->x2 - box->x1) * (box->y2 - box->y1);
+}
+
+static pixman_box32_t tile_box(const struct look *look, int32_t x, int32_t y)
+{
+	pixman_box32_t box = { x * CLOVE_TILE_WIDTH, y * CLOVE_TILE_HEIGHT, (x + 1) * CLOVE_TILE_WIDTH,
+			(y + 1) * CLOVE_TILE_HEIGHT };
+
+	box.x2 = box.x2 < look->surface->width ? box.x2 : look->surface->width;
+	box.y2 = box.y2 < look->surface->height ? box.y2 : look->surface->height;
+	return box;
+}
+
+static const struct clove_tile_sum *sum_of(const struct look *look, int32_t x, int32_t y)
+{
+	const struct clove_tile_sum *sums = (const struct clove_tile_sum *)(const void *)look->sums.data;
+
+	return &sums[(size_t)(y - look->tiles.y1) * (size_t)(look->tiles.x2 - look->tiles.x1) +
+			(size_t)(x - look->tiles.x1)];
+}
+
 static struct tile **bucket(struct clove_image_mirror *mirror, const struct clove_tile_sum *sum)
 {
 	return &mirror->buckets[(sum->low ^ sum->high) * UINT64_C(0x9e3779b97f4a7c15) >> 53];
 }
 
-static bool is_box(const pixman_box32_t *a, const pixman_box32_t *b)
+static struct tile *tile_of(struct image *image, int32_t x, int32_t y)
 {
-	return a->x1 == b->x1 && a->y1 == b->y1 && a->x2 == b->x2 && a->y2 == b->y2;
+	const pixman_box32_t *grid = &image->grid;
+
+	return x < grid->x1 || x >= grid->x2 || y < grid->y1 || y >= grid->y2 ? NULL :
+			&image->tiles[(size_t)(y - grid->y1) * (size_t)(grid->x2 - grid->x1) + (size_t)(x - grid->x1)];
 }
 
-static struct image *find(struct clove_image_mirror *mirror, const pixman_box32_t *box,
-		const struct clove_tile_sum *sum, uint32_t format, bool may_be_lossy)
+static bool shows(struct image *image, const struct look *look, int32_t x, int32_t y, bool may_be_lossy)
 {
-	for (struct tile *tile = *bucket(mirror, sum); tile; tile = tile->next)
-		if (clove_tile_sum_is(&tile->sum, sum) && is_box(&tile->box, box) &&
-				tile->image->format == format && (may_be_lossy || !tile->image->is_lossy))
+	const struct clove_surface *surface = look->surface;
+	const struct tile *tile = tile_of(image, x, y);
+
+	return tile && clove_tile_sum_is(&tile->sum, sum_of(look, x, y)) && image->format == surface->info.format &&
+			image->width == surface->width && image->height == surface->height &&
+			(may_be_lossy || !image->is_lossy);
+}
+
+/* An image that shows tile (x, y) as it is; `likely` if that does. */
+static struct image *find(struct clove_image_mirror *mirror, const struct look *look, int32_t x, int32_t y,
+		bool may_be_lossy, struct image *likely)
+{
+	if (likely && shows(likely, look, x, y, may_be_lossy))
+		return likely;
+	for (struct tile *tile = *bucket(mirror, sum_of(look, x, y)); tile; tile = tile->next)
+		if (tile->image != likely && shows(tile->image, look, x, y, may_be_lossy))
 			return tile->image;
 	return NULL;
 }
@@ -143,7 +182,7 @@ static bool drop(struct clove_image_mirror *mirror, struct image *image)
 {
 	if (clove_buf_append(&mirror->gone, &image->id, sizeof image->id) != CLOVE_OK)
 		return false;
-	for (unsigned int i = 0; i < image->n; i++) {
+	for (size_t i = 0; i < (size_t)area_of(&image->grid); i++) {
 		struct tile **at = bucket(mirror, &image->tiles[i].sum);
 
 		while (*at != &image->tiles[i])
@@ -198,23 +237,6 @@ static bool make_room(struct clove_image_mirror *mirror, int64_t cost)
 
 /* -- looking -- */
 
-static pixman_box32_t tile_box(const struct look *look, int32_t x, int32_t y)
-{
-	pixman_box32_t box = { x * CLOVE_TILE, y * CLOVE_TILE, (x + 1) * CLOVE_TILE, (y + 1) * CLOVE_TILE };
-
-	box.x2 = box.x2 < look->surface->width ? box.x2 : look->surface->width;
-	box.y2 = box.y2 < look->surface->height ? box.y2 : look->surface->height;
-	return box;
-}
-
-static const struct clove_tile_sum *sum_of(const struct look *look, int32_t x, int32_t y)
-{
-	const struct clove_tile_sum *sums = (const struct clove_tile_sum *)(const void *)look->sums.data;
-
-	return &sums[(size_t)(y - look->tiles.y1) * (size_t)(look->tiles.x2 - look->tiles.x1) +
-			(size_t)(x - look->tiles.x1)];
-}
-
 static void sum_up(struct clove_job *job)
 {
 	struct look *look = (struct look *)job;
@@ -235,8 +257,8 @@ static void sum_up(struct clove_job *job)
 /* Images of another surface may be shown again by this one, if it is as large. */
 static bool set_places(struct clove_image_mirror *mirror, const struct clove_surface *surface)
 {
-	int32_t columns = (surface->width + CLOVE_TILE - 1) / CLOVE_TILE;
-	int32_t rows = (surface->height + CLOVE_TILE - 1) / CLOVE_TILE;
+	int32_t columns = (surface->width - 1) / CLOVE_TILE_WIDTH + 1;
+	int32_t rows = (surface->height - 1) / CLOVE_TILE_HEIGHT + 1;
 
 	if (columns == mirror->columns && rows == mirror->rows)
 		return mirror->places;
@@ -271,11 +293,6 @@ static bool is_animated(struct clove_image_mirror *mirror, const struct look *lo
 	return quick * 2 > all;
 }
 
-static int64_t area_of(const pixman_box32_t *box)
-{
-	return (int64_t)(box->x2 - box->x1) * (box->y2 - box->y1);
-}
-
 void clove_image_mirror_look(struct clove_image_mirror *mirror, struct clove_job_pool *pool,
 		const struct clove_surface *surface, const struct clove_piece *pieces, unsigned int n,
 		uint64_t now_ms)
@@ -293,12 +310,12 @@ void clove_image_mirror_look(struct clove_image_mirror *mirror, struct clove_job
 		look->key = mirror->key;
 		look->job.run = sum_up;
 		look->box = *box;
-		look->tiles = (pixman_box32_t){ box->x1 / CLOVE_TILE, box->y1 / CLOVE_TILE,
-				(box->x2 - 1) / CLOVE_TILE + 1, (box->y2 - 1) / CLOVE_TILE + 1 };
+		look->tiles = (pixman_box32_t){ box->x1 / CLOVE_TILE_WIDTH, box->y1 / CLOVE_TILE_HEIGHT,
+				(box->x2 - 1) / CLOVE_TILE_WIDTH + 1, (box->y2 - 1) / CLOVE_TILE_HEIGHT + 1 };
 		tiles = (size_t)area_of(&look->tiles);
 		look->is_worth_it = has_places && area_of(box) >= (pieces[i].class == CLOVE_CLASS_PHOTO ?
 				PHOTO_LEAST : DRAWN_LEAST) && area_of(box) * THIN >= (int64_t)tiles *
-				CLOVE_TILE * CLOVE_TILE && !is_animated(mirror, look, (uint32_t)now_ms);
+				TILE_PIXELS && !is_animated(mirror, look, (uint32_t)now_ms);
 		if (!look->is_worth_it)
 			continue;
 		clove_buf_clear(&look->sums);
@@ -325,12 +342,12 @@ static bool crop(pixman_box32_t *box, const pixman_box32_t *to)
 static bool find_in_row(struct clove_image_mirror *mirror, const struct look *look, int32_t y, bool may_be_lossy)
 {
 	struct clove_known *last = NULL;
+	struct image *image = NULL;
 
 	for (int32_t x = look->tiles.x1; x < look->tiles.x2; x++) {
 		pixman_box32_t box = tile_box(look, x, y);
-		struct image *image = find(mirror, &box, sum_of(look, x, y),
-				look->surface->info.format, may_be_lossy);
 
+		image = find(mirror, look, x, y, may_be_lossy, image);
 		if (!image || !crop(&box, &look->box)) {
 			last = NULL;
 			continue;
@@ -402,59 +419,70 @@ unsigned int clove_image_mirror_find(struct clove_image_mirror *mirror, unsigned
 
 /* -- keeping -- */
 
-static bool is_inside(const pixman_box32_t *box, const pixman_box32_t *in)
+/* The tiles that are whole in a piece: at the surface's edges also smaller ones. */
+static pixman_box32_t grid_of(const struct look *look)
 {
-	return box->x1 >= in->x1 && box->y1 >= in->y1 && box->x2 <= in->x2 && box->y2 <= in->y2;
+	pixman_box32_t first = tile_box(look, look->tiles.x1, look->tiles.y1), grid = look->tiles;
+	pixman_box32_t last = tile_box(look, look->tiles.x2 - 1, look->tiles.y2 - 1);
+
+	grid.x1 += first.x1 < look->box.x1;
+	grid.y1 += first.y1 < look->box.y1;
+	grid.x2 -= last.x2 > look->box.x2;
+	grid.y2 -= last.y2 > look->box.y2;
+	return grid;
 }
 
-/* Whole tiles of the piece that are known by another image already: that is lossy, or the piece would have come from
- * there, and this one is as good. */
-static void drop_worse(struct clove_image_mirror *mirror, const pixman_box32_t *box,
-		const struct clove_tile_sum *sum, uint32_t format)
+/* An image that knows this tile already is lossy, or the piece would have come from there, and the new one is as good;
+ * or it knows less of the piece, and stays. */
+static void drop_worse(struct clove_image_mirror *mirror, const struct look *look, int32_t x, int32_t y)
 {
-	struct image *image = find(mirror, box, sum, format, true);
+	struct image *image = find(mirror, look, x, y, true, NULL);
 
 	if (image && image->is_lossy)
 		drop(mirror, image);
+}
+
+static void add_tiles(struct clove_image_mirror *mirror, struct image *image, const struct look *look)
+{
+	struct tile *tile = image->tiles;
+
+	for (int32_t y = image->grid.y1; y < image->grid.y2; y++) {
+		for (int32_t x = image->grid.x1; x < image->grid.x2; x++, tile++) {
+			struct tile **at = bucket(mirror, sum_of(look, x, y));
+
+			*tile = (struct tile){ *at, image, *sum_of(look, x, y) };
+			*at = tile;
+		}
+	}
 }
 
 uint64_t clove_image_mirror_keep(struct clove_image_mirror *mirror, unsigned int i, bool is_lossy, size_t bytes)
 {
 	const struct look *look = &mirror->looks[i];
 	int64_t cost = area_of(&look->box) + COST;
+	pixman_box32_t grid;
 	struct image *image;
 
 	if (!look->is_worth_it || bytes < BYTES_LEAST || cost > share(mirror) / 2)
 		return 0;
-	image = calloc(1, sizeof *image + (size_t)area_of(&look->tiles) * sizeof *image->tiles);
+	grid = grid_of(look);
+	if (grid.x1 >= grid.x2 || grid.y1 >= grid.y2 || area_of(&grid) * TILE_PIXELS > area_of(&look->box) * THIN)
+		return 0;
+	image = malloc(sizeof *image + (size_t)area_of(&grid) * sizeof *image->tiles);
 	if (!image)
 		return 0;
-	image->box = look->box;
-	image->cost = cost;
-	image->format = look->surface->info.format;
-	image->is_lossy = is_lossy;
-	for (int32_t y = look->tiles.y1; y < look->tiles.y2; y++) {
-		for (int32_t x = look->tiles.x1; x < look->tiles.x2; x++) {
-			pixman_box32_t box = tile_box(look, x, y);
-
-			if (!is_inside(&box, &look->box))
-				continue;
-			drop_worse(mirror, &box, sum_of(look, x, y), image->format);
-			image->tiles[image->n++] = (struct tile){ NULL, image, box, *sum_of(look, x, y) };
-		}
-	}
-	if (!image->n || !make_room(mirror, cost)) {
+	for (int32_t y = grid.y1; y < grid.y2; y++)
+		for (int32_t x = grid.x1; x < grid.x2; x++)
+			drop_worse(mirror, look, x, y);
+	if (!make_room(mirror, cost)) {
 		free(image);
 		return 0;
 	}
-	for (unsigned int k = 0; k < image->n; k++) {
-		struct tile **at = bucket(mirror, &image->tiles[k].sum);
-
-		image->tiles[k].next = *at;
-		*at = &image->tiles[k];
-	}
+	*image = (struct image){ .id = atomic_fetch_add(&mirror->budget->last_id, 1) + 1, .box = look->box,
+			.cost = cost, .format = look->surface->info.format, .width = look->surface->width,
+			.height = look->surface->height, .is_lossy = is_lossy, .grid = grid };
+	add_tiles(mirror, image, look);
 	mirror->pixels += cost;
-	image->id = atomic_fetch_add(&mirror->budget->last_id, 1) + 1;
 	clove_list_append(&mirror->ages, &image->age);
 	return image->id;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* image-mirror.h - what one display's client holds in its image cache, found by what the screen shows.
  *
- * Images are what pieces became; they are found again by tiles of CLOVE_TILE pixels each way: a tile of the screen
- * that shows what it showed in an image can be drawn from that image, however damage is cut into pieces now.
+ * Images are what pieces became; they are found again by tiles: one of the screen that shows what it showed in
+ * an image can be drawn from that image, however damage is cut into pieces now. Tiles are as high as the strips in
+ * which damage is found.
  */
 #ifndef CLOVE_SERVER_IMAGE_MIRROR_H
 #define CLOVE_SERVER_IMAGE_MIRROR_H

@@ -11,17 +11,17 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { ROW_BYTES = 4 * CLOVE_TILE, ROW_WORDS = ROW_BYTES / 8 };
+enum { ROW_BYTES = 4 * CLOVE_TILE_WIDTH, ROW_WORDS = ROW_BYTES / 8 };
 
 struct clove_tile_key {
-	uint64_t words[CLOVE_TILE][ROW_WORDS];
+	uint64_t words[CLOVE_TILE_HEIGHT][ROW_WORDS];
 };
 
 struct clove_tile_key *clove_tile_key_new(void)
 {
 	struct clove_tile_key *key = malloc(sizeof *key);
 
-	for (int y = 0; key && y < CLOVE_TILE; y++) {
+	for (int y = 0; key && y < CLOVE_TILE_HEIGHT; y++) {
 		/* up to 256 bytes come whole */
 		if (getrandom(key->words[y], sizeof key->words[y], 0) == (ssize_t)sizeof key->words[y])
 			continue;

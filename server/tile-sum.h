@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLOVE_TILE = 64 };              /* pixels of at most 4 bytes, each way */
+enum { CLOVE_TILE_WIDTH = 64, CLOVE_TILE_HEIGHT = 16 }; /* pixels of at most 4 bytes */
 
 struct clove_tile_key;
 struct clove_tile_sum { uint64_t low, high; };
@@ -16,8 +16,8 @@ struct clove_tile_sum { uint64_t low, high; };
 struct clove_tile_key *clove_tile_key_new(void);
 void clove_tile_key_free(struct clove_tile_key *key);
 
-/* Of `rows` (at most CLOVE_TILE) of `row_bytes` (at most 4 * CLOVE_TILE) each. Two tiles of one size that differ have
- * the same sum with a probability of 2^-64 at most, whoever made them without knowing the key. */
+/* Of `rows` (at most CLOVE_TILE_HEIGHT) of `row_bytes` (at most 4 * CLOVE_TILE_WIDTH) each. Two tiles of one size that
+ * differ have the same sum with a probability of 2^-64 at most, whoever made them without knowing the key. */
 struct clove_tile_sum clove_tile_sum(const struct clove_tile_key *key, const uint8_t *data, size_t stride,
 		size_t row_bytes, int32_t rows);
 

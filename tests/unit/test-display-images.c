@@ -32,6 +32,11 @@ static void closed(void *worker, struct clove_display *display, struct clove_con
 	clove_connection_free(conn);
 }
 
+static void no_rest(void *opaque)
+{
+	(void)opaque;
+}
+
 static void set_up(void)
 {
 	surface = (struct clove_surface){ .info = { .format = CLOVE_SURFACE_32_xRGB }, .width = W, .height = H,
@@ -40,11 +45,13 @@ static void set_up(void)
 	screen = (struct clove_screen){ .loop = clove_poll_loop_new(), .primary = &surface, .drawings = 1,
 			.encoder = clove_encoder_new(), .image_compression = 2, .jpeg = 3, .zlib_glz = 3,
 			.closed = closed };
+	screen.rest_timer = clove_timer_add(screen.loop, no_rest, NULL);
 	budget = clove_image_budget_new();
 }
 
 static void tear_down(void)
 {
+	clove_timer_remove(screen.loop, screen.rest_timer);
 	clove_encoder_free(screen.encoder);
 	clove_tile_key_free(screen.tile_key);
 	clove_poll_loop_free(screen.loop);
