@@ -45,6 +45,8 @@ struct rig {
 	uint32_t hole;                     /* this page is not there; 0: none */
 	/* called before a read, to change memory while it is read */
 	void (*before_read)(struct rig *rig, uint64_t address);
+	/* called after each run of the controller: what else the machine's time is for */
+	void (*after_run)(struct rig *rig);
 	/* called after a write; `order` tests */
 	void (*after_write)(struct rig *rig, uint64_t address, size_t len);
 	char log[200];
@@ -155,6 +157,8 @@ static inline void rig_pass(struct rig *rig, uint64_t ns)
 		rig->wish = NEVER;
 		rig->runs++;
 		clove_ehci_run(rig->hc);
+		if (rig->after_run)
+			rig->after_run(rig);
 	}
 	if (rig->now < end)
 		rig->now = end;
