@@ -221,7 +221,7 @@ static void look_at_drivers(struct clove_local_device *device, const char *direc
 		if (!strcmp(name, "usbfs") || strstr(device->driver, name) ||
 				used + strlen(name) + 3 > sizeof device->driver)
 			continue;
-		sprintf(device->driver + used, "%s%s", used ? ", " : "", name);
+		snprintf(device->driver + used, sizeof device->driver - used, "%s%s", used ? ", " : "", name);
 	}
 	if (dir)
 		closedir(dir);
