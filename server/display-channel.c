@@ -419,13 +419,13 @@ static bool may_send(const struct clove_display *display)
 }
 
 /* What is lacking, or when nothing else is, what is lossy. NULL: nothing. */
-static const pixman_region32_t *next_region(struct clove_display *display)
+static const pixman_region32_t *next_region(const struct clove_display *display)
 {
-	struct clove_damage *damage = &display->damage;
+	const struct clove_damage *damage = &display->damage;
 
-	if (pixman_region32_not_empty(&damage->pixels))
+	if (pixman_region32_not_empty((pixman_region32_t *)(uintptr_t)&damage->pixels))
 		return &damage->pixels;
-	return display->is_resting && pixman_region32_not_empty(&damage->lossy) ? &damage->lossy : NULL;
+	return display->is_resting && pixman_region32_not_empty((pixman_region32_t *)(uintptr_t)&damage->lossy) ? &damage->lossy : NULL;
 }
 
 /* Streams begin and end; what lies in one is no damage. */
@@ -458,9 +458,16 @@ static int until_frame(const struct clove_display *display)
 			clove_streaming_wait(display->streaming, clove_now_us()) : -1;
 }
 
+/* Not while more than one frame waits at the client: it would only be later there. */
+static bool may_send_frame(const struct clove_display *display)
+{
+	return may_send(display) && !clove_flow_is_behind(&display->flow, display->frame_bytes);
+}
+
 static void send_frames(struct clove_display *display)
 {
-	while (until_frame(display) == 0 && may_send(display)) {
+	while (until_frame(display) == 0 && may_send_frame(display)) {
+		uint64_t before = sent_bytes(display);
 		struct clove_pixels pixels = clove_surface_pixels(display->screen->primary);
 		struct clove_streaming_line line = { clove_flow_rate(&display->flow),
 				sent_bytes(display) - display->flow.arrived };
@@ -468,8 +475,19 @@ static void send_frames(struct clove_display *display)
 		clove_streaming_send(display->streaming, &pixels, display->screen->drawings,
 				&display->screen->frames, clove_encoder_pool(display->screen->encoder), line,
 				clove_now_us());
+		display->frame_bytes = sent_bytes(display) - before;
 		clove_flow_sent(&display->flow, sent_bytes(display));
+		display->screen->unsent = 0;
 	}
+}
+
+bool clove_display_is_behind(const struct clove_display *display)
+{
+	int wait = until_frame(display);
+
+	if (next_region(display))
+		return !may_send(display);
+	return wait > 0 || (wait == 0 && !may_send_frame(display));
 }
 
 void clove_display_flush(struct clove_display *display)
@@ -486,8 +504,10 @@ void clove_display_flush(struct clove_display *display)
 		send_ops(display);
 		send_frames(display);
 		region = next_region(display);
-		if (region)
+		if (region) {
 			send_pieces(display, region);
+			display->screen->unsent = 0;
+		}
 		if (!display->is_marked)
 			show(display);
 	}
@@ -498,14 +518,25 @@ void clove_display_flush(struct clove_display *display)
 		clove_timer_start(display->screen->loop, display->rest_timer, REST_MS);
 		display->is_rest_awaited = true;
 	}
-	wait = region && next_region(display) ? 0 : until_frame(display);
+	if (region && next_region(display))
+		wait = may_send(display) ? 0 : -1;
+	else if (!(wait = until_frame(display)) && !may_send_frame(display))
+		wait = -1;
 	if (wait >= 0 && may_send(display))
 		clove_timer_start(display->screen->loop, display->more_timer, (uint32_t)wait);
 }
 
+/* It could not be sent more before. */
+static void go_on(struct clove_display *display)
+{
+	if (may_send(display))
+		display->screen->catch_up(display->screen->worker);
+	clove_display_flush(display);
+}
+
 static void on_more(void *opaque)
 {
-	clove_display_flush(opaque);
+	go_on(opaque);
 }
 
 static void on_rest(void *opaque)
@@ -519,7 +550,7 @@ static void on_rest(void *opaque)
 
 static void on_writable(void *channel)
 {
-	clove_display_flush(channel);
+	go_on(channel);
 }
 
 static void on_pong(void *channel, uint32_t id, uint64_t timestamp)
@@ -528,7 +559,7 @@ static void on_pong(void *channel, uint32_t id, uint64_t timestamp)
 
 	(void)timestamp;
 	clove_flow_pong(&display->flow, id, clove_now_us());
-	clove_display_flush(display);
+	go_on(display);
 }
 
 /* -- birth and death -- */

@@ -25,6 +25,7 @@ struct clove_screen {
 	struct clove_loop *loop;
 	struct clove_surface *primary;    /* NULL: none */
 	uint64_t drawings;                /* counts what changed its pixels */
+	int64_t unsent;                   /* pixels drawn since anyone was sent any */
 	struct clove_monitors monitors;
 	struct clove_encoder *encoder;
 	struct clove_timer *rest_timer;   /* no images: the encoder's large buffers are given back */
@@ -37,6 +38,7 @@ struct clove_screen {
 	void (*closed)(void *worker, struct clove_display *display, struct clove_connection *take_conn);
 	/* The client with this id should be told the time. */
 	void (*clock_is_off)(void *worker, uint32_t connection_id);
+	void (*catch_up)(void *worker);   /* with what the guest has drawn */
 	void *worker;
 };
 
@@ -55,6 +57,7 @@ struct clove_display {
 	struct clove_damage damage;
 	struct clove_flow flow;
 	struct clove_streaming *streaming; /* NULL: none, ever */
+	uint64_t frame_bytes;             /* the last frame's */
 	struct clove_timer *more_timer;   /* there is more, and it could be sent */
 	struct clove_timer *rest_timer;   /* nothing changes: what is lossy is sent again */
 	bool is_resting, is_rest_awaited;
@@ -77,6 +80,8 @@ void clove_display_filled(struct clove_display *display, const pixman_box32_t *b
 		const pixman_region32_t *changed);
 /* The client shall keep no image. */
 void clove_display_forget_images(struct clove_display *display);
+/* It lacks something that cannot be sent now. */
+bool clove_display_is_behind(const struct clove_display *display);
 /* Sends what the client can take now. */
 void clove_display_flush(struct clove_display *display);
 

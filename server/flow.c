@@ -75,17 +75,29 @@ uint64_t clove_flow_rate(const struct clove_flow *flow)
 	return rate;
 }
 
+/* What the line carries in a round trip and `more` microseconds. */
+static uint64_t carried(const struct clove_flow *flow, uint64_t more)
+{
+	uint64_t trip = flow->round_trip < TRIP_MOST_US ? flow->round_trip : TRIP_MOST_US;
+
+	return (clove_flow_rate(flow) >> 10) * (trip + more) / (1000000 >> 10);
+}
+
 size_t clove_flow_room(const struct clove_flow *flow)
 {
-	uint64_t away = flow->sent - flow->arrived, rate = clove_flow_rate(flow), most = ROOM_UNKNOWN;
+	uint64_t away = flow->sent - flow->arrived, most = ROOM_UNKNOWN;
 
-	if (rate) {
-		uint64_t trip = flow->round_trip < TRIP_MOST_US ? flow->round_trip : TRIP_MOST_US;
-
-		most = (rate >> 10) * (trip + WAITING_US) / (1000000 >> 10);
+	if (clove_flow_rate(flow)) {
+		most = carried(flow, WAITING_US);
 		most = most < ROOM_LEAST ? ROOM_LEAST : most;
 	}
 	return away < most ? (size_t)(most - away) : 0;
+}
+
+/* Only what an answer will come for. */
+bool clove_flow_is_behind(const struct clove_flow *flow, uint64_t bytes)
+{
+	return !clove_flow_is_idle(flow) && flow->pinged - flow->arrived > carried(flow, 0) + bytes;
 }
 
 bool clove_flow_is_idle(const struct clove_flow *flow)

@@ -43,6 +43,8 @@ void clove_flow_pong(struct clove_flow *flow, uint32_t id, uint64_t now);
 size_t clove_flow_room(const struct clove_flow *flow);
 /* Bytes a second that the client has lately been seen to take; 0: not known. */
 uint64_t clove_flow_rate(const struct clove_flow *flow);
+/* The client has yet to handle more than `bytes`, beside what the line carries in a round trip. */
+bool clove_flow_is_behind(const struct clove_flow *flow, uint64_t bytes);
 /* Nothing is on its way that anyone is waiting for. */
 bool clove_flow_is_idle(const struct clove_flow *flow);
 

@@ -13,6 +13,7 @@
 enum {
 	BURST = 4,                    /* commands in a turn: then more will follow soon, */
 	LOOK_AGAIN_MS = 10,           /* and a look costs less than being woken for each */
+	WAITS_MOST_US = 20000,        /* for clients, before more is drawn that they may never see */
 	TURN_US = 10000,              /* then clients and requests have their turn */
 	DRAIN_MOST = 4096,            /* commands that one request may have to wait for */
 	CURSORS_A_TURN = 256,         /* a guest that moves its pointer all the time still draws */
@@ -236,6 +237,14 @@ void clove_worker_finish_batch(struct clove_worker *worker)
 		run_next(worker);
 }
 
+/* As many pixels as the screen has were drawn, and nobody was sent any. */
+static bool is_all_new(const struct clove_worker *worker)
+{
+	const struct clove_surface *primary = worker->screen.primary;
+
+	return primary && worker->screen.unsent >= (int64_t)primary->width * primary->height;
+}
+
 /* Runs what is in the rings, for at most `most` commands or the turn's time; how many there were. */
 static unsigned int read_rings(struct clove_worker *worker, unsigned int most, bool *is_more)
 {
@@ -255,9 +264,9 @@ static unsigned int read_rings(struct clove_worker *worker, unsigned int most, b
 		record(worker, &ext);
 		clove_worker_run_cursor(worker, &ext);
 	}
-	while (fill_batch(worker)) {
+	while (most && fill_batch(worker)) {
 		/* With a limit the caller waits for these commands: then time does not count. */
-		if (n >= most || (most > DRAIN_MOST && clove_now_us() > until)) {
+		if (n >= most || (most > DRAIN_MOST && (clove_now_us() > until || is_all_new(worker)))) {
 			*is_more = true;
 			break;
 		}
@@ -267,17 +276,42 @@ static unsigned int read_rings(struct clove_worker *worker, unsigned int most, b
 	return n + n_cursors;
 }
 
+/* What a guest draws faster than any client takes it is drawn for nothing, and takes from them the time to
+ * catch up. It waits in the ring, but not for long: a client may be slow. */
+static bool shall_wait(struct clove_worker *worker)
+{
+	uint64_t now;
+	bool is_any = false;
+
+	if (!is_all_new(worker)) {
+		worker->waits_us = 0;
+		return false;
+	}
+	FOR_EACH_DISPLAY(worker, display) {
+		if (!clove_display_is_behind(display))
+			return false;
+		is_any = true;
+	}
+	now = clove_now_us();
+	worker->waits_us = worker->waits_us ? worker->waits_us : now;
+	return is_any && now - worker->waits_us < WAITS_MOST_US;
+}
+
 void clove_worker_process(struct clove_worker *worker)
 {
-	bool is_more;
+	bool waits, is_more;
 	unsigned int n;
 
 	if (!worker->is_running)
 		return;
-	n = read_rings(worker, UINT32_MAX, &is_more);
+	waits = shall_wait(worker);
+	if (!waits && is_all_new(worker))
+		worker->screen.unsent = 0;
+	n = read_rings(worker, waits ? 0 : UINT32_MAX, &is_more);
 	if (n)
 		clove_worker_flush(worker);
-	if (is_more || n >= BURST) {
+	worker->is_timed = is_more || waits || n >= BURST;
+	if (worker->is_timed) {
 		clove_timer_start(worker->loop, worker->timer, is_more ? 0 : LOOK_AGAIN_MS);
 		return;
 	}
@@ -285,6 +319,14 @@ void clove_worker_process(struct clove_worker *worker)
 	if (!worker->qif->req_cmd_notification(worker->qxl) ||
 			!worker->qif->req_cursor_notification(worker->qxl))
 		clove_timer_start(worker->loop, worker->timer, 0);
+}
+
+void clove_worker_catch_up(void *opaque)
+{
+	struct clove_worker *worker = opaque;
+
+	if (worker->is_timed)
+		clove_worker_process(worker);
 }
 
 /* What a request must find done: the commands that were there when it came. */

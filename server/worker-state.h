@@ -36,6 +36,8 @@ struct clove_worker {
 	bool is_running;
 	struct clove_worker_settings settings;
 	struct clove_timer *timer;        /* look at the rings again */
+	bool is_timed;                    /* it runs, and the guest does not wake us */
+	uint64_t waits_us;                /* since when the ring is left alone; 0: it is not */
 	struct clove_timer *video_timer;
 	struct clove_memslots memslots;
 	struct clove_surfaces surfaces;
@@ -86,6 +88,8 @@ void clove_worker_run_surface(struct clove_worker *worker, const struct clove_qx
 void clove_worker_run_cursor(struct clove_worker *worker, const struct QXLCommandExt *ext);
 /* Looks at the rings, for a turn's time, and says to QEMU or a timer when to look again. */
 void clove_worker_process(struct clove_worker *worker);
+/* A client could be sent something now: then it shall be the newest. */
+void clove_worker_catch_up(void *worker);
 /* Runs all that was in the rings when a request came. */
 void clove_worker_drain(struct clove_worker *worker);
 void clove_worker_finish_batch(struct clove_worker *worker);

@@ -311,6 +311,7 @@ struct clove_worker *clove_worker_new(QXLInstance *qxl, struct clove_mailbox *se
 	worker->screen.worker = worker->pointer.worker = worker;
 	worker->screen.closed = clove_worker_display_closed;
 	worker->screen.clock_is_off = clove_worker_clock_is_off;
+	worker->screen.catch_up = clove_worker_catch_up;
 	worker->pointer.closed = clove_worker_cursor_closed;
 	qxl->st = (struct QXLState *)worker;
 	worker->qif->attached_worker(qxl);

@@ -101,11 +101,37 @@ START_TEST(test_answers_to_nothing_are_ignored)
 }
 END_TEST
 
+/* Frames of video go no further ahead of the client than that, on the fastest line too. */
+START_TEST(test_a_client_is_behind)
+{
+	struct clove_flow flow = { 0 };
+	uint32_t id;
+
+	clove_flow_sent(&flow, 400000);
+	ck_assert(!clove_flow_is_behind(&flow, 100000)); /* nobody was asked */
+	ck_assert(clove_flow_ping(&flow, 1000, &id));
+	ck_assert(clove_flow_is_behind(&flow, 399999));
+	ck_assert(!clove_flow_is_behind(&flow, 400000));
+	clove_flow_sent(&flow, 800000);                  /* no answer will tell of these */
+	ck_assert(!clove_flow_is_behind(&flow, 400000));
+	clove_flow_pong(&flow, id, 41000);
+	ck_assert(!clove_flow_is_behind(&flow, 0));
+	/* 10 MB/s and 40 ms: the line itself holds 400 kB */
+	ck_assert(clove_flow_ping(&flow, 50000, &id));
+	ck_assert(!clove_flow_is_behind(&flow, 10000));
+	clove_flow_sent(&flow, 1000000);
+	ck_assert(clove_flow_ping(&flow, 60000, &id));
+	ck_assert(clove_flow_is_behind(&flow, 190000));
+	ck_assert(!clove_flow_is_behind(&flow, 210000));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("flow");
 	TCase *tcase = tcase_create("flow");
 
+	tcase_add_test(tcase, test_a_client_is_behind);
 	tcase_add_loop_test(tcase, test_a_line_is_busy_and_little_waits, 0, sizeof lines / sizeof *lines);
 	tcase_add_test(tcase, test_pauses_are_no_rate);
 	tcase_add_test(tcase, test_answers_to_nothing_are_ignored);

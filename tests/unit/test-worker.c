@@ -215,6 +215,7 @@ static void create_primary(void)
 struct client {
 	int fd;
 	bool is_slow;
+	atomic_bool is_stuck;             /* reads nothing */
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -294,6 +295,8 @@ static void *client_main(void *opaque)
 		free(body);
 		if (client->is_slow)
 			usleep(500);
+		while (client->is_stuck)
+			usleep(1000);
 	}
 	pthread_mutex_lock(&client->lock);
 	client->is_over = true;
@@ -501,6 +504,69 @@ static void push_photo(unsigned int number, int x, int y, int side)
 	push_drawn(number, side, side);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Noise over the whole screen, in tiles. */
+static unsigned int push_screen(unsigned int number)
+{
+	pixman_region32_t changed;
+
+	pixman_region32_init(&changed);
+	for (int y = 0; y < H; y += 64) {
+		for (int x = 0; x < W; x += 64, number++) {
+			int w = W - x < 64 ? W - x : 64, h = H - y < 64 ? H - y : 64;
+
+			if (number >= RING)
+				wait_released(number - RING + 1);
+			put_copy(&model, x, y, w, h, 8);
+			put_bitmap(&model, 8, 4, (uint32_t)w, (uint32_t)h, (uint32_t)w * 4);
+			for (int i = 0; i < w * h; i++)
+				clove_put_le32(model.memory + AT_DATA + 20 + 4 * i, (uint32_t)rnd(1 << 24));
+			ck_assert_int_eq(guest_draw(&model, &changed), CLOVE_OK);
+			push_drawn(number, w, h);
+		}
+	}
+	pixman_region32_fini(&changed);
+	spice_qxl_wakeup(&qxl);
+	return number;
+}
+
+/* What a client cannot take is not drawn as fast as the guest can push it; but it is drawn. */
+START_TEST(test_a_guest_waits_a_little_for_clients)
+{
+	enum { SCREENS = 60 };
+	struct clove_worker *worker = set_up();
+	static struct client client;
+	unsigned int number = 0;
+	uint64_t began;
+
+	create_primary();
+	run(true);
+	connect_client(worker, &client, true);
+	ck_assert(client_equals(&client));
+	client.is_stuck = true;
+	for (int i = 0; i < SCREENS; i++) /* until nothing more goes out to it */
+		number = push_screen(number);
+	began = now_ms();
+	for (int i = 0; i < SCREENS; i++)
+		number = push_screen(number);
+	ck_assert_uint_ge(now_ms() - began, 80);
+	client.is_stuck = false;
+	ck_assert(client_equals(&client));
+	wait_released(number);
+	ck_assert(guest_equals());
+	run(false);
+	disconnect_client(&client);
+	tear_down(worker);
+}
+END_TEST
+
 /* A photograph, lossy at first; once nothing changes, it becomes exact. */
 START_TEST(test_what_is_lossy_is_sent_again)
 {
@@ -611,6 +677,7 @@ int main(void)
 	TCase *tcase = tcase_create("worker");
 
 	tcase_add_loop_test(tcase, test_clients_and_guest_see_the_same, 0, MODES);
+	tcase_add_test(tcase, test_a_guest_waits_a_little_for_clients);
 	tcase_add_loop_test(tcase, test_what_is_lossy_is_sent_again, 1, 4);
 	tcase_add_test(tcase, test_a_clock_that_is_off_is_told_of);
 	tcase_add_test(tcase, test_requests_complete_once_also_when_stopped);
