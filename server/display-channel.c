@@ -377,6 +377,11 @@ static void send_pieces(struct clove_display *display, const pixman_region32_t *
 	struct clove_encoder *encoder = display->screen->encoder;
 	struct clove_channel *channel = &display->channel;
 	struct clove_encoding encoding = encoding_for(display);
+
+	/* No piece is larger than all of the region; the first picture is all of the surface. */
+	clove_surface_settle(display->screen->primary, display->is_marked ?
+			pixman_region32_extents((pixman_region32_t *)(uintptr_t)region) : NULL);
+
 	unsigned int n = next_pieces(display, region, pieces), looks[CLOVE_PIECES_MOST] = { 0 };
 	unsigned int width = clove_job_pool_width(clove_encoder_pool(encoder)), now;
 
@@ -472,6 +477,7 @@ static void send_frames(struct clove_display *display)
 		struct clove_streaming_line line = { clove_flow_rate(&display->flow),
 				sent_bytes(display) - display->flow.arrived };
 
+		clove_surface_settle(display->screen->primary, NULL);
 		clove_streaming_send(display->streaming, &pixels, display->screen->drawings,
 				&display->screen->frames, clove_encoder_pool(display->screen->encoder), line,
 				clove_now_us());

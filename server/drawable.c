@@ -34,7 +34,7 @@ static struct clove_canvas canvas_of(const struct clove_surface *surface)
 static enum clove_err set_image(const struct clove_qxl_image *image, const struct clove_surfaces *surfaces,
 		struct clove_canvas *canvas, struct clove_canvas_image *to)
 {
-	const struct clove_surface *surface;
+	struct clove_surface *surface;
 
 	switch (image->kind) {
 	case CLOVE_QXL_PIXELS:
@@ -48,6 +48,7 @@ static enum clove_err set_image(const struct clove_qxl_image *image, const struc
 		surface = clove_surfaces_find(surfaces, image->surface_id);
 		if (!surface)
 			return CLOVE_ERR_STATE;
+		clove_surface_settle(surface, NULL);
 		*canvas = canvas_of(surface);
 		*to = (struct clove_canvas_image){ .kind = CLOVE_CANVAS_SURFACE, .surface = canvas };
 		return CLOVE_OK;
@@ -58,7 +59,7 @@ static enum clove_err set_image(const struct clove_qxl_image *image, const struc
 
 /* A copy of part of the target as an image (raster 3): of 32 bits it is a bitmap, and beside the primary
  * one with alpha if any is there; anything else is words of the target's own. canvas->data is the copy. */
-static enum clove_err set_self(const struct clove_surface *target, const pixman_box32_t *area,
+static enum clove_err set_self(struct clove_surface *target, const pixman_box32_t *area,
 		struct clove_canvas *canvas, struct clove_canvas_image *to)
 {
 	bool has_alpha = false, is_opaque = true, is_32 = target->bytes_per_pixel == 4;
@@ -66,6 +67,7 @@ static enum clove_err set_self(const struct clove_surface *target, const pixman_
 	if (area->x1 < 0 || area->y1 < 0 || area->x2 <= area->x1 || area->y2 <= area->y1 ||
 			area->x2 > target->width || area->y2 > target->height)
 		return CLOVE_ERR_BOUNDS;
+	clove_surface_settle(target, area);
 	*canvas = (struct clove_canvas){ NULL, area->x2 - area->x1, area->y2 - area->y1,
 			(size_t)(area->x2 - area->x1) * target->bytes_per_pixel, target->info.format };
 	canvas->data = malloc(canvas->stride * (size_t)canvas->height);
@@ -144,6 +146,7 @@ static enum clove_err draw(const struct clove_qxl_drawable *d, const struct clov
 	};
 	enum clove_err err = CLOVE_OK;
 
+	clove_surface_settle(target, d->type == CLOVE_QXL_DRAW_COPY_BITS ? NULL : &d->box);
 	for (size_t i = 0; i < sizeof images / sizeof *images && !err; i++)
 		err = images[i].from->kind == CLOVE_QXL_SELF ?
 				set_self(target, &d->self_area, &self, images[i].to) :

@@ -254,6 +254,16 @@ static void sum_up(struct clove_job *job)
 	}
 }
 
+/* All of the tiles, also what of them the piece only touches, lies in its place. A piece beside what scrolls is new
+ * anyway. */
+static bool is_settled(const struct look *look)
+{
+	pixman_box32_t box = { look->tiles.x1 * CLOVE_TILE_WIDTH, look->tiles.y1 * CLOVE_TILE_HEIGHT,
+			look->tiles.x2 * CLOVE_TILE_WIDTH, look->tiles.y2 * CLOVE_TILE_HEIGHT };
+
+	return clove_surface_is_settled(look->surface, &box);
+}
+
 /* Images of another surface may be shown again by this one, if it is as large. */
 static bool set_places(struct clove_image_mirror *mirror, const struct clove_surface *surface)
 {
@@ -315,7 +325,8 @@ void clove_image_mirror_look(struct clove_image_mirror *mirror, struct clove_job
 		tiles = (size_t)area_of(&look->tiles);
 		look->is_worth_it = has_places && area_of(box) >= (pieces[i].class == CLOVE_CLASS_PHOTO ?
 				PHOTO_LEAST : DRAWN_LEAST) && area_of(box) * THIN >= (int64_t)tiles *
-				TILE_PIXELS && !is_animated(mirror, look, (uint32_t)now_ms);
+				TILE_PIXELS && !is_animated(mirror, look, (uint32_t)now_ms) &&
+				is_settled(look);
 		if (!look->is_worth_it)
 			continue;
 		clove_buf_clear(&look->sums);

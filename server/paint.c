@@ -93,6 +93,7 @@ static void follow_motion(struct clove_paint *paint, struct clove_surface *targe
 	pixman_box32_t moved;
 	int32_t dx, dy;
 
+	clove_surface_settle(target, box);
 	if (!clove_motion_find(motion, &was, now, &moved, &dx, &dy))
 		return;
 	moved = (pixman_box32_t){ moved.x1 + box->x1, moved.y1 + box->y1, moved.x2 + box->x1,

@@ -166,8 +166,10 @@ void clove_surface_move(struct clove_surface *surface, const pixman_box32_t *box
 	int32_t height = box->y2 - box->y1;
 	pixman_region32_t region;
 
+	bool is_done = clove_scroll_again(surface, box, dx, dy);
+
 	/* Rows that are still a source are written last. */
-	for (int32_t i = 0; i < height; i++) {
+	for (int32_t i = 0; i < height && !is_done; i++) {
 		int32_t y = dy > 0 ? box->y2 - 1 - i : box->y1 + i;
 
 		memmove(clove_surface_row(surface, y) + to, clove_surface_row(surface, y - dy) + from, bytes);
@@ -188,6 +190,7 @@ void clove_surface_save(struct clove_surface *surface, const struct clove_memslo
 
 	if (!pixman_region32_not_empty(&surface->unsaved))
 		return;
+	clove_surface_settle(surface, area);
 	pixman_region32_init(&todo);
 	pixman_region32_copy(&todo, &surface->unsaved);
 	if (area)
@@ -221,6 +224,7 @@ bool clove_surface_load(struct clove_surface *surface, const struct clove_memslo
 
 	if (!top)
 		return false;
+	clove_surface_settle(surface, NULL);
 	for (int32_t y = 0; y < surface->height; y++) {
 		if (surface->info.format == CLOVE_SURFACE_1_A)
 			unpack_bits(clove_surface_row(surface, y), top + y * stride, surface->width);

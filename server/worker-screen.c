@@ -44,6 +44,7 @@ bool clove_worker_can_be_video(const struct clove_surface *surface)
 	return format >= CLOVE_FORMAT_RGB16 && format <= CLOVE_FORMAT_RGBA;
 }
 
+/* Looks at spots only, and finds the same in rows that lie elsewhere: nothing is settled for it. */
 static void watch_videos(struct clove_worker *worker, const pixman_region32_t *region)
 {
 	struct clove_pixels pixels = clove_surface_pixels(worker->screen.primary);

@@ -177,6 +177,11 @@ START_TEST(test_mirror_finds_what_is_shown_again)
 	/* any part, tiles that it only touches too */
 	ck_assert(knows(mirror, (pixman_box32_t){ 10, 20, 290, 190 }, first));
 	ck_assert(knows(mirror, (pixman_box32_t){ 70, 70, 140, 140 }, first));
+	/* but not next to rows that lie elsewhere: what is in the tiles there is not what is seen */
+	surface.scroll = (struct clove_scroll){ { 0, 0, W, 18 }, -2, 2 };
+	ck_assert_uint_eq(find(mirror, (pixman_box32_t){ 10, 20, 290, 190 }, true, NULL, &is_all), 0);
+	ck_assert(knows(mirror, (pixman_box32_t){ 10, 36, 290, 190 }, first));
+	surface.scroll = (struct clove_scroll){ 0 };
 	/* but for a tile that changed: around it, then too little */
 	pixels[100][100]++;
 	ck_assert_uint_eq(find(mirror, all, true, NULL, &is_all), 4);
