@@ -221,7 +221,11 @@ static void look_at_drivers(struct clove_local_device *device, const char *direc
 		if (!strcmp(name, "usbfs") || strstr(device->driver, name) ||
 				used + strlen(name) + 3 > sizeof device->driver)
 			continue;
-		snprintf(device->driver + used, sizeof device->driver - used, "%s%s", used ? ", " : "", name);
+		if (used) {
+			memcpy(device->driver + used, ", ", 2);
+			used += 2;
+		}
+		memcpy(device->driver + used, name, strlen(name) + 1);
 	}
 	if (dir)
 		closedir(dir);
