@@ -730,7 +730,10 @@ INLINE void append_plain(__m256i *v, __m256i *n, __m256i symbol, __m256i l)
 	*n = _mm256_add_epi32(*n, length);
 }
 
-enum { PIXEL_MOST = 28 };             /* bits, where two pixels are put at once */
+enum {
+	PIXEL_MOST = 28,              /* bits, where two pixels are put at once */
+	SPAN_LEAST = 32,              /* pixels: fewer are faster one by one */
+};
 
 /* Pixels with an escape, or of many bits. */
 static __attribute__((noinline)) void put_each(const struct quic_tables *t, const uint32_t *symbols, __m256i codes,
@@ -808,8 +811,8 @@ INLINE void put_pixels(const struct quic_tables *t, const struct quic_group *gro
 }
 
 /* encode_each: the model learns until one of its codes changes, and what comes before that is put at once. */
-static void encode_rgb8_span(const struct quic_tables *t, struct quic_group *group, struct quic_writer *out,
-		int32_t x, int32_t end)
+static __attribute__((noinline)) void encode_rgb8_span(const struct quic_tables *t, struct quic_group *group,
+		struct quic_writer *out, int32_t x, int32_t end)
 {
 	const uint32_t *symbols = group->symbols;
 	uint32_t *context = group->context, wait = group->wait;
@@ -839,7 +842,8 @@ INLINE void encode_pixels(const struct quic_tables *t, enum quic_kind kind, stru
 		struct quic_writer *out, int32_t x, int32_t end)
 {
 #ifdef __AVX2__
-	if (kind == QUIC_RGB8) {
+	/* not what is left between the runs of text */
+	if (kind == QUIC_RGB8 && end - x >= SPAN_LEAST) {
 		encode_rgb8_span(t, group, out, x, end);
 		return;
 	}
