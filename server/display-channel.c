@@ -17,6 +17,7 @@ enum {
 	REST_MS = 300,
 	ENCODER_REST_MS = 2000,       /* without an image: large buffers are given back */
 	SLOW_LINE = 10000000 / 8,     /* bytes a second, below which jpeg "auto" is lossy */
+	FAST_LINE = 100000000 / 8,    /* from here on pixels are kept for the client when they come again, not before */
 	JPEG_QUALITY = 80,
 	FORMAT_32 = 32, FLAG_PRIMARY = 1,
 };
@@ -348,7 +349,7 @@ static unsigned int send_all_known(struct clove_display *display, struct clove_p
 	if (!display->mirror)
 		return n;
 	clove_image_mirror_look(display->mirror, clove_encoder_pool(display->screen->encoder),
-			display->screen->primary, pieces, n, clove_now_ms());
+			display->screen->primary, pieces, n, clove_flow_rate(&display->flow) < FAST_LINE);
 	for (unsigned int i = 0; i < n; i++) {
 		if (display->is_marked && send_known(display, i, may_be_lossy))
 			continue;

@@ -6,7 +6,7 @@
 #include "common/util/list.h"
 
 enum {
-	BUCKETS = 8192,
+	BUCKET_BITS = 14, BUCKETS = 1 << BUCKET_BITS,
 	TILE_PIXELS = CLOVE_TILE_WIDTH * CLOVE_TILE_HEIGHT,
 	PIXELS_MOST = 24 << 20,       /* of what a client offers: 96 MB there, and 24576 whole tiles here */
 	COST = 64,                    /* of an image, in pixels, beside its own */
@@ -14,7 +14,10 @@ enum {
 	PHOTO_LEAST = 64 * 64,
 	THIN = 4,                     /* of the tiles that it touches a piece has to fill a quarter */
 	BYTES_LEAST = 1024,           /* of an encoded image that is worth being kept */
-	QUICK_MS = 100, STREAK = 4,   /* what has changed so often, so fast, is an animation: it does not come again */
+	SEEN_BITS = 15, SEEN = 1 << SEEN_BITS,
+	ROWS_APART = 8,               /* of those by which a tile is thought to have been seen */
+	PROBES_APART = 4,             /* of tiles, side by side, that stand for all */
+	PROBES_LEAST = 32,            /* tiles, of which those tell enough */
 	KEPT_BYTES = 64 << 10,        /* of a buffer */
 };
 
@@ -38,12 +41,6 @@ struct image {
 	struct tile tiles[];          /* these, row by row */
 };
 
-/* A tile's place on the screen. */
-struct place {
-	uint32_t sent_ms;
-	uint8_t streak;               /* changes, each less than QUICK_MS after the last one */
-};
-
 /* A piece that was looked at. */
 struct look {
 	struct clove_job job;         /* first, so that a job is one */
@@ -59,10 +56,10 @@ struct clove_image_mirror {
 	struct clove_image_budget *budget;
 	const struct clove_tile_key *key;
 	int64_t limit, pixels;
+	unsigned int n_lossy;         /* images */
 	struct clove_list ages;       /* of images, the one used longest ago first */
 	struct tile *buckets[BUCKETS];
-	struct place *places;
-	int32_t columns, rows;        /* of places */
+	uint16_t seen[SEEN];          /* tags of tiles that were sent, kept or not */
 	struct look looks[CLOVE_PIECES_MOST];
 	struct clove_buf known, gone;
 };
@@ -102,7 +99,6 @@ void clove_image_mirror_free(struct clove_image_mirror *mirror)
 	clove_image_budget_unref(mirror->budget);
 	clove_buf_fini(&mirror->known);
 	clove_buf_fini(&mirror->gone);
-	free(mirror->places);
 	free(mirror);
 }
 
@@ -138,7 +134,7 @@ static const struct clove_tile_sum *sum_of(const struct look *look, int32_t x, i
 
 static struct tile **bucket(struct clove_image_mirror *mirror, const struct clove_tile_sum *sum)
 {
-	return &mirror->buckets[(sum->low ^ sum->high) * UINT64_C(0x9e3779b97f4a7c15) >> 53];
+	return &mirror->buckets[(sum->low ^ sum->high) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - BUCKET_BITS)];
 }
 
 static struct tile *tile_of(struct image *image, int32_t x, int32_t y)
@@ -190,6 +186,7 @@ static bool drop(struct clove_image_mirror *mirror, struct image *image)
 		*at = image->tiles[i].next;
 	}
 	mirror->pixels -= image->cost;
+	mirror->n_lossy -= image->is_lossy;
 	atomic_fetch_sub(&mirror->budget->used, image->cost);
 	clove_list_remove(&image->age);
 	free(image);
@@ -264,52 +261,45 @@ static bool is_settled(const struct look *look)
 	return clove_surface_is_settled(look->surface, &box);
 }
 
-/* Images of another surface may be shown again by this one, if it is as large. */
-static bool set_places(struct clove_image_mirror *mirror, const struct clove_surface *surface)
+/* Tiles that stand for all are the same ones in any piece. */
+static int32_t first_probe(const struct look *look, int32_t y)
 {
-	int32_t columns = (surface->width - 1) / CLOVE_TILE_WIDTH + 1;
-	int32_t rows = (surface->height - 1) / CLOVE_TILE_HEIGHT + 1;
-
-	if (columns == mirror->columns && rows == mirror->rows)
-		return mirror->places;
-	free(mirror->places);
-	mirror->places = calloc((size_t)columns * (size_t)rows, sizeof *mirror->places);
-	mirror->columns = columns;
-	mirror->rows = rows;
-	return mirror->places;
+	return (look->tiles.x1 + y + PROBES_APART - 1) / PROBES_APART * PROBES_APART - y;
 }
 
-static struct place *place(struct clove_image_mirror *mirror, int32_t x, int32_t y)
+/* Whether most of the piece was sent before, as far as some rows of some of its tiles tell; they are remembered. They
+ * are rows that the piece's class was told by. */
+static bool was_seen(struct clove_image_mirror *mirror, const struct look *look)
 {
-	return &mirror->places[(size_t)y * (size_t)mirror->columns + (size_t)x];
-}
-
-/* The piece changes: whether most of it does all the time. */
-static bool is_animated(struct clove_image_mirror *mirror, const struct look *look, uint32_t now_ms)
-{
-	unsigned int quick = 0, all = 0;
+	const struct clove_surface *surface = look->surface;
+	unsigned int n = 0, all = 0;
 
 	for (int32_t y = look->tiles.y1; y < look->tiles.y2; y++) {
-		for (int32_t x = look->tiles.x1; x < look->tiles.x2; x++) {
-			struct place *at = place(mirror, x, y);
+		for (int32_t x = first_probe(look, y); x < look->tiles.x2; x += PROBES_APART) {
+			pixman_box32_t box = tile_box(look, x, y);
+			struct clove_tile_sum sum = clove_tile_sum(mirror->key, clove_surface_row(surface, box.y1) +
+					(size_t)box.x1 * surface->bytes_per_pixel, surface->stride * ROWS_APART,
+					(size_t)(box.x2 - box.x1) * surface->bytes_per_pixel,
+					(box.y2 - box.y1 - 1) / ROWS_APART + 1);
+			uint64_t mixed = (sum.low ^ sum.high ^ (uint64_t)y << 32 ^ (uint64_t)x) *
+					UINT64_C(0x9e3779b97f4a7c15);
+			uint16_t *seen = &mirror->seen[mixed >> (64 - SEEN_BITS)];
+			uint16_t tag = (uint16_t)(mixed >> 32 | 1); /* 0: nothing */
 
-			at->streak = now_ms - at->sent_ms >= QUICK_MS ? 0 : at->streak < STREAK ?
-					at->streak + 1 : STREAK;
-			at->sent_ms = now_ms;
-			quick += at->streak == STREAK;
+			n += *seen == tag;
+			*seen = tag;
 			all++;
 		}
 	}
-	return quick * 2 > all;
+	return all && n * 2 >= all;
 }
 
 void clove_image_mirror_look(struct clove_image_mirror *mirror, struct clove_job_pool *pool,
 		const struct clove_surface *surface, const struct clove_piece *pieces, unsigned int n,
-		uint64_t now_ms)
+		bool is_costly)
 {
 	struct clove_job *jobs[CLOVE_PIECES_MOST];
 	unsigned int n_jobs = 0;
-	bool has_places = set_places(mirror, surface);
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct look *look = &mirror->looks[i];
@@ -323,10 +313,9 @@ void clove_image_mirror_look(struct clove_image_mirror *mirror, struct clove_job
 		look->tiles = (pixman_box32_t){ box->x1 / CLOVE_TILE_WIDTH, box->y1 / CLOVE_TILE_HEIGHT,
 				(box->x2 - 1) / CLOVE_TILE_WIDTH + 1, (box->y2 - 1) / CLOVE_TILE_HEIGHT + 1 };
 		tiles = (size_t)area_of(&look->tiles);
-		look->is_worth_it = has_places && area_of(box) >= (pieces[i].class == CLOVE_CLASS_PHOTO ?
-				PHOTO_LEAST : DRAWN_LEAST) && area_of(box) * THIN >= (int64_t)tiles *
-				TILE_PIXELS && !is_animated(mirror, look, (uint32_t)now_ms) &&
-				is_settled(look);
+		look->is_worth_it = area_of(box) >= (pieces[i].class == CLOVE_CLASS_PHOTO ? PHOTO_LEAST :
+				DRAWN_LEAST) && area_of(box) * THIN >= (int64_t)tiles * TILE_PIXELS &&
+				is_settled(look) && (was_seen(mirror, look) || is_costly);
 		if (!look->is_worth_it)
 			continue;
 		clove_buf_clear(&look->sums);
@@ -396,6 +385,18 @@ static unsigned int join(struct clove_known *known, unsigned int n)
 	return kept;
 }
 
+/* Where no tile of a quarter of all is known, half of them are not. */
+static bool is_new(struct clove_image_mirror *mirror, const struct look *look, bool may_be_lossy)
+{
+	if (area_of(&look->tiles) < PROBES_LEAST)
+		return false;
+	for (int32_t y = look->tiles.y1; y < look->tiles.y2; y++)
+		for (int32_t x = first_probe(look, y); x < look->tiles.x2; x += PROBES_APART)
+			if (find(mirror, look, x, y, may_be_lossy, NULL))
+				return false;
+	return true;
+}
+
 unsigned int clove_image_mirror_find(struct clove_image_mirror *mirror, unsigned int i, bool may_be_lossy,
 		const struct clove_known **known, bool *is_all)
 {
@@ -405,7 +406,7 @@ unsigned int clove_image_mirror_find(struct clove_image_mirror *mirror, unsigned
 	int64_t area = 0;
 
 	clove_buf_clear(&mirror->known);
-	if (!look->is_worth_it)
+	if (!look->is_worth_it || is_new(mirror, look, may_be_lossy))
 		return 0;
 	for (int32_t y = look->tiles.y1; y < look->tiles.y2; y++)
 		if (!find_in_row(mirror, look, y, may_be_lossy))
@@ -421,10 +422,6 @@ unsigned int clove_image_mirror_find(struct clove_image_mirror *mirror, unsigned
 	*is_all = area == area_of(&look->box);
 	if (area * 2 < area_of(&look->box))
 		return 0;
-	/* What comes again is not an animation, or a cheap one. */
-	for (int32_t y = look->tiles.y1; y < look->tiles.y2; y++)
-		for (int32_t x = look->tiles.x1; x < look->tiles.x2; x++)
-			place(mirror, x, y)->streak = 0;
 	return n;
 }
 
@@ -477,12 +474,13 @@ uint64_t clove_image_mirror_keep(struct clove_image_mirror *mirror, unsigned int
 	if (!look->is_worth_it || bytes < BYTES_LEAST || cost > share(mirror) / 2)
 		return 0;
 	grid = grid_of(look);
-	if (grid.x1 >= grid.x2 || grid.y1 >= grid.y2 || area_of(&grid) * TILE_PIXELS > area_of(&look->box) * THIN)
+	if (grid.x1 >= grid.x2 || grid.y1 >= grid.y2 ||
+			area_of(&grid) * TILE_PIXELS > area_of(&look->box) * THIN)
 		return 0;
 	image = malloc(sizeof *image + (size_t)area_of(&grid) * sizeof *image->tiles);
 	if (!image)
 		return 0;
-	for (int32_t y = grid.y1; y < grid.y2; y++)
+	for (int32_t y = grid.y1; y < grid.y2 && mirror->n_lossy; y++)
 		for (int32_t x = grid.x1; x < grid.x2; x++)
 			drop_worse(mirror, look, x, y);
 	if (!make_room(mirror, cost)) {
@@ -494,6 +492,7 @@ uint64_t clove_image_mirror_keep(struct clove_image_mirror *mirror, unsigned int
 			.height = look->surface->height, .is_lossy = is_lossy, .grid = grid };
 	add_tiles(mirror, image, look);
 	mirror->pixels += cost;
+	mirror->n_lossy += is_lossy;
 	clove_list_append(&mirror->ages, &image->age);
 	return image->id;
 }

@@ -30,11 +30,11 @@ struct clove_image_mirror *clove_image_mirror_new(struct clove_image_budget *bud
 /* What the client holds stays counted in the budget. */
 void clove_image_mirror_free(struct clove_image_mirror *mirror);
 
-/* Looks at pieces (n <= CLOVE_PIECES_MOST) that are to be sent now, as far as that may pay; the calls below name
- * these by their index. Jobs run on the pool. */
+/* Looks at pieces (n <= CLOVE_PIECES_MOST) that are to be sent now, as far as that may pay: what comes for the second
+ * time, or if bytes are costly anything; the calls below name these by their index. Jobs run on the pool. */
 void clove_image_mirror_look(struct clove_image_mirror *mirror, struct clove_job_pool *pool,
 		const struct clove_surface *surface, const struct clove_piece *pieces, unsigned int n,
-		uint64_t now_ms);
+		bool is_costly);
 
 /* The parts of piece i that the client has, if they are half of it or more; they are valid until the next call.
  * *is_all: there is nothing else in the piece. 0: none. */

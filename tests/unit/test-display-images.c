@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test-display-images.c - a client that keeps images shows the screen at any time, and little is sent for what it has. */
+/* test-display-images.c - a client that keeps images shows the screen, and is sent little of what it has. */
 #include <check.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -32,6 +32,12 @@ static void closed(void *worker, struct clove_display *display, struct clove_con
 	clove_connection_free(conn);
 }
 
+/* All that is drawn is told at once. */
+static void no_catching_up(void *worker)
+{
+	(void)worker;
+}
+
 static void no_rest(void *opaque)
 {
 	(void)opaque;
@@ -44,7 +50,7 @@ static void set_up(void)
 	memset(pixels, 0, sizeof pixels);
 	screen = (struct clove_screen){ .loop = clove_poll_loop_new(), .primary = &surface, .drawings = 1,
 			.encoder = clove_encoder_new(), .image_compression = 2, .jpeg = 3, .zlib_glz = 3,
-			.closed = closed };
+			.closed = closed, .catch_up = no_catching_up };
 	screen.rest_timer = clove_timer_add(screen.loop, no_rest, NULL);
 	budget = clove_image_budget_new();
 }
@@ -161,15 +167,6 @@ static uint64_t settle(struct client *client)
 	return client->bytes - before;
 }
 
-/* What changes all the time is not kept. */
-static void rest(void)
-{
-	uint64_t until = clove_now_ms() + 110;
-
-	while (clove_now_ms() < until)
-		clove_poll_loop_step(screen.loop, 10);
-}
-
 static void changed(struct client *client, pixman_box32_t box)
 {
 	pixman_region32_t region;
@@ -202,10 +199,17 @@ static const pixman_box32_t all = { 0, 0, W, H };
 static uint64_t show_picture(struct client *client, unsigned int picture, pixman_box32_t box)
 {
 	paint(picture, box);
-	if (client->shown.kept)
-		rest();
 	changed(client, box);
 	return settle(client);
+}
+
+/* As often as it takes on the fastest line. */
+static void teach(struct client *client, unsigned int a, unsigned int b)
+{
+	for (int i = 0; i < 2; i++) {
+		show_picture(client, a, all);
+		show_picture(client, b, all);
+	}
 }
 
 START_TEST(test_a_screen_that_comes_again_costs_little)
@@ -219,6 +223,7 @@ START_TEST(test_a_screen_that_comes_again_costs_little)
 	ck_assert_int_eq(client.shown.kept, W * H);
 	first = show_picture(&client, 2, all);
 	ck_assert_uint_gt(first, 100000);
+	teach(&client, 1, 2);
 	for (int i = 0; i < 6; i++) {
 		unsigned int before = client.shown.types[103];
 
@@ -249,6 +254,7 @@ START_TEST(test_text_that_comes_again_costs_little)
 	settle(&client);
 	ck_assert_uint_gt(show_picture(&client, 0x81, all), 20000);
 	ck_assert_uint_gt(show_picture(&client, 0x82, all), 20000);
+	teach(&client, 0x81, 0x82);
 	ck_assert_uint_lt(show_picture(&client, 0x81, all), 4000);
 	ck_assert_uint_lt(show_picture(&client, 0x82, all), 4000);
 	leave(&client);
@@ -288,8 +294,7 @@ START_TEST(test_lossy_images_become_exact_and_stay_so)
 	screen.jpeg = 2;
 	join(&client, CACHE);
 	settle(&client);
-	show_picture(&client, 1, all);
-	show_picture(&client, 2, all);
+	teach(&client, 1, 2);
 	jpegs = client.shown.types[105];
 	ck_assert_uint_gt(jpegs, 0);
 	for (int i = 0; i < 4; i++)
@@ -308,15 +313,16 @@ START_TEST(test_reset_empties_the_cache)
 	paint(1, all);
 	join(&client, CACHE);
 	settle(&client);
-	show_picture(&client, 2, all);
+	teach(&client, 2, 1);
 	ck_assert_int_gt(client.shown.kept, W * H);
 	clove_display_forget_images(client.display);
 	settle(&client);
 	ck_assert_int_eq(client.shown.kept, 0);
 	ck_assert_int_eq(budget->used, 0);
-	ck_assert_uint_gt(show_picture(&client, 1, all), 100000);
 	ck_assert_uint_gt(show_picture(&client, 2, all), 100000);
-	ck_assert_uint_lt(show_picture(&client, 1, all), 4000);
+	ck_assert_uint_gt(show_picture(&client, 1, all), 100000);
+	ck_assert_uint_lt(show_picture(&client, 2, all), 4000);
+	show_picture(&client, 1, all);
 	/* a mode that comes and goes: its first picture comes whole, what was before may come again */
 	clove_display_surface_went(client.display);
 	clove_display_surface_came(client.display);
@@ -340,7 +346,6 @@ START_TEST(test_displays_of_one_client_and_clients_of_one_display)
 	settle(&other);
 	for (unsigned int i = 0; i < 15; i++) {
 		paint(2 + i % 3, all);
-		rest();
 		/* at one time: encoded once, and kept by each under an id of its own */
 		screen.drawings++;
 		changed(&one, all);
