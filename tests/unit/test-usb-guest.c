@@ -1090,8 +1090,15 @@ static void on_streams(void *opaque, uint8_t status)
 	streams_done++;
 }
 
+static void on_stream_done(struct clove_usb_transfer *transfer)
+{
+	(void)transfer;
+}
+
 START_TEST(test_bulk_streams_are_asked_for_and_given_back)
 {
+	struct clove_usb_transfer *t[2];
+	const struct packet *sent[2];
 	struct clove_usbredir_bulk_streams_status status = { 1 << 17, 4, CLOVE_USB_INVAL };
 	const struct packet *packet;
 
@@ -1102,10 +1109,33 @@ START_TEST(test_bulk_streams_are_asked_for_and_given_back)
 	say(CLOVE_USBREDIR_BULK_STREAMS_STATUS, packet->id, &status);
 	ck_assert_uint_eq(streams_done, 1);
 	ck_assert_uint_eq(streams_status, CLOVE_USB_INVAL);
+	status.status = CLOVE_USB_SUCCESS;
+	rig.device->ops->streams(rig.device, 1 << 17, 4, on_streams, NULL);
+	packet = got(CLOVE_USBREDIR_ALLOC_BULK_STREAMS);
+	ck_assert_uint_eq(((const struct clove_usbredir_alloc_bulk_streams *)(const void *)packet->body)->no_streams, 4);
+	say(CLOVE_USBREDIR_BULK_STREAMS_STATUS, packet->id, &status);
+	ck_assert_uint_eq(streams_done, 2);
+	ck_assert_uint_eq(streams_status, CLOVE_USB_SUCCESS);
+	/* two streams of an endpoint end in the order that the device likes */
+	for (uint32_t i = 0; i < 2; i++) {
+		t[i] = clove_usb_transfer_new(BULK_IN, CLOVE_USB_BULK, 512, 0);
+		t[i]->stream = 4 - i;
+		t[i]->done = on_stream_done;
+		clove_usb_submit(rig.device, t[i]);
+		sent[i] = got(CLOVE_USBREDIR_BULK_PACKET);
+		ck_assert_uint_eq(((const struct clove_usbredir_bulk_packet *)(const void *)sent[i]->body)->stream_id, 4 - i);
+	}
+	for (int i = 1; i >= 0; i--) {
+		answer_bulk(sent[i], CLOVE_USB_SUCCESS, 100);
+		ck_assert(!t[i]->is_submitted);
+		ck_assert_uint_eq(t[i]->actual, 100);
+		ck_assert_uint_eq(t[i]->data[1], (uint8_t)(7 + sent[i]->id));
+		clove_usb_transfer_free(t[i]);
+	}
 	rig.device->ops->streams(rig.device, 1 << 17, 0, on_streams, NULL);
 	got(CLOVE_USBREDIR_FREE_BULK_STREAMS);
 	clove_usb_reset(rig.device);
-	ck_assert_uint_eq(streams_done, 2);
+	ck_assert_uint_eq(streams_done, 3);
 	ck_assert_uint_eq(streams_status, CLOVE_USB_CANCELLED);
 	got(CLOVE_USBREDIR_RESET);
 	close_rig();

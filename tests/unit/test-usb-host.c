@@ -609,6 +609,22 @@ START_TEST(test_bulk_streams_are_passed_on)
 	ck_assert_uint_eq(p->streams.no_streams, 4);
 	ck_assert_uint_eq(p->streams.status, 0);
 	ck_assert_uint_eq(script.stream_endpoints, 0x20002);
+	/* two streams of an endpoint, in the order that the device likes */
+	for (uint32_t stream = 3; stream <= 4; stream++)
+		ck_assert_int_eq(clove_usbredir_send(guest, CLOVE_USBREDIR_BULK_PACKET, stream,
+				&(struct clove_usbredir_bulk_packet){ .endpoint = BULK_IN, .length = 512, .stream_id = stream },
+				CLOVE_BYTES(NULL, 0)), CLOVE_OK);
+	pump();
+	ck_assert_uint_eq(script.count, 2);
+	ck_assert_uint_eq(script.given[0]->stream, 3);
+	ck_assert_uint_eq(script.given[1]->stream, 4);
+	for (uint32_t stream = 4; stream >= 3; stream--) {
+		clove_usb_complete(script.given[--script.count], CLOVE_USB_SUCCESS, 512);
+		pump();
+		p = expect(CLOVE_USBREDIR_BULK_PACKET, stream);
+		ck_assert_uint_eq(p->bulk.stream_id, stream);
+		ck_assert_uint_eq(p->bulk.status, CLOVE_USB_SUCCESS);
+	}
 	SEND(FREE_BULK_STREAMS, 2, (struct clove_usbredir_free_bulk_streams){ 0x20002 });
 	ck_assert_uint_eq(expect(CLOVE_USBREDIR_BULK_STREAMS_STATUS, 2)->streams.no_streams, 0);
 	ck_assert_uint_eq(script.stream_count, 0);
