@@ -165,6 +165,48 @@ START_TEST(test_frame_index_waits_for_late_frames)
 }
 END_TEST
 
+START_TEST(test_frame_index_never_goes_back)
+{
+	uint32_t before;
+
+	itd(2, false, 0x80000000u | 10 << 16, 1024, 1);
+	rig_pass(&rig, 4 * NS_MS);
+	set_reg(&rig, R_USBCMD, CMD_RS | CMD_ITC1);
+	rig.now += 40 * NS_MS;
+	before = reg(&rig, R_FRINDEX);
+	set_reg(&rig, R_USBCMD, CMD_RS | CMD_PSE | CMD_ITC1);
+	ck_assert_uint_eq(reg(&rig, R_FRINDEX), before);
+}
+END_TEST
+
+/* Linux counts frames modulo 1024: a guest that was kept from looking for a second took new for old. */
+START_TEST(test_frame_index_waits_for_the_guest)
+{
+	uint32_t before, after, at;
+
+	itd(2, false, 0x80000000u | 10 << 16, 1024, 1);
+	rig_pass(&rig, 4 * NS_MS);
+	before = reg(&rig, R_FRINDEX);
+	if (_i)
+		rig.now += 5000 * (uint64_t)NS_MS;       /* and so was this process */
+	else
+		rig_pass(&rig, 5000 * (uint64_t)NS_MS);
+	after = reg(&rig, R_FRINDEX);
+	ck_assert_uint_ge((after - before) & 0x3fff, 100 * 8);
+	ck_assert_uint_le((after - before) & 0x3fff, 300 * 8);
+	/* what the guest links now is executed in its frame, and not oftener */
+	rig.now += 1;
+	clove_ehci_run(rig.hc);
+	at = itd(4, false, 0x80000000u | 10 << 16, 1024, 1);
+	rig_pass(&rig, 2 * NS_MS);
+	ck_assert(get(&rig, at + 4) >> 31);
+	rig_pass(&rig, 4 * NS_MS);
+	ck_assert(!(get(&rig, at + 4) >> 31));
+	ck_assert_uint_eq(dev->submitted, 16);
+	ck_assert_uint_le(((reg(&rig, R_FRINDEX) - after) & 0x3fff), 8 * 8);
+}
+END_TEST
+
 static const struct {
 	const char *why;
 	bool is_in; uint32_t state, offset, smask;
@@ -392,6 +434,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_itd, 0, sizeof itds / sizeof *itds);
 	tcase_add_test(tc, test_itd_only_in_its_frame);
 	tcase_add_test(tc, test_frame_index_waits_for_late_frames);
+	tcase_add_test(tc, test_frame_index_never_goes_back);
+	tcase_add_loop_test(tc, test_frame_index_waits_for_the_guest, 0, 2);
 	tcase_add_loop_test(tc, test_sitd, 0, sizeof sitds / sizeof *sitds);
 	tcase_add_test(tc, test_sitd_of_nobody);
 	tcase_add_test(tc, test_interrupt_waits_at_the_device);

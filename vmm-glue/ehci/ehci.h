@@ -199,6 +199,7 @@ struct clove_ehci {
 	uint64_t run_base;         /* microframes, not wrapped */
 	uint64_t rollovers;        /* of FRINDEX, those that FLR told */
 	uint64_t frame_next;       /* periodic: the first frame that was not executed */
+	uint64_t shown, shown_at;  /* microframes that the guest read last, and when, ns */
 	uint64_t iso_until;        /* ns: isochronous elements were seen a short while ago */
 	uint64_t frames_at;        /* ns of the next clove_usb_frame(), for those who want it */
 
@@ -232,6 +233,7 @@ struct clove_ehci {
 /* hcd.c */
 uint64_t ehci_now(struct clove_ehci *hc);
 uint64_t ehci_microframes(struct clove_ehci *hc);
+uint64_t ehci_show_microframes(struct clove_ehci *hc); /* the guest reads FRINDEX */
 bool ehci_is_running(const struct clove_ehci *hc); /* RS, and power and bus mastering for it */
 void ehci_kick(struct clove_ehci *hc);             /* there is something to do: run soon */
 void ehci_raise(struct clove_ehci *hc, uint32_t causes);          /* at once */

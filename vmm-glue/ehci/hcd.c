@@ -8,6 +8,7 @@
 
 enum {
 	LATE_FRAMES = 100,         /* isochronous frames executed late, with the guest's clock waiting for us */
+	UNSEEN = 256 * 8,          /* microframes that may pass between two looks of a driver at isochronous frames */
 	CATCH_UP = 128,            /* frames behind which are not looked at any more */
 	ROLLOVER = 8192,           /* microframes: 1024 frames (2.3.2, FLR) */
 	ROUNDS = 4,
@@ -54,6 +55,23 @@ uint64_t ehci_microframes(struct clove_ehci *hc)
 			(clock >> 3) - hc->frame_next < LATE_FRAMES && hc->frame_next)
 		return hc->frame_next * 8 - 1;
 	return clock;
+}
+
+/* Frames come again after 1024, and a driver tells those behind it from those ahead by FRINDEX alone. One that was kept
+ * from looking for a second would take the one for the other, so for such a driver time has stood still. */
+uint64_t ehci_show_microframes(struct clove_ehci *hc)
+{
+	uint64_t clock = clock_now(hc), most = hc->shown + UNSEEN;
+
+	if (hc->reg[USBSTS] & USBSTS_PSS && hc->iso_until > hc->shown_at && hc->shown >= hc->run_base && clock > most) {
+		hc->run_since += (clock - most) * EHCI_MICROFRAME;
+		hc->rollovers = most / ROLLOVER;
+		hc->frame_next = most >> 3;
+		ehci_kick(hc);
+	}
+	hc->shown = ehci_microframes(hc);
+	hc->shown_at = ehci_now(hc);
+	return hc->shown;
 }
 
 static uint64_t time_of(const struct clove_ehci *hc, uint64_t microframe)
@@ -148,7 +166,7 @@ void ehci_started(struct clove_ehci *hc)
 	hc->run_base = hc->reg[FRINDEX];
 	hc->rollovers = hc->run_base / ROLLOVER;
 	hc->frame_next = hc->run_base >> 3;
-	hc->iso_until = 0;
+	hc->iso_until = hc->shown = hc->shown_at = 0;
 }
 
 void ehci_stopped(struct clove_ehci *hc)

@@ -48,8 +48,10 @@ static void wrote_usbcmd(struct clove_ehci *hc, uint32_t old, uint32_t value)
 	*sts &= ~(uint32_t)(USBSTS_PSS | USBSTS_ASS);
 	if (*cmd & USBCMD_RS)
 		*sts |= (*cmd & USBCMD_PSE ? USBSTS_PSS : 0) | (*cmd & USBCMD_ASE ? USBSTS_ASS : 0);
-	if (*sts & USBSTS_PSS && (~old & USBCMD_PSE || ~old & USBCMD_RS))
+	if (*sts & USBSTS_PSS && (~old & USBCMD_PSE || ~old & USBCMD_RS)) {
+		hc->iso_until = 0;         /* the clock went on meanwhile, and waits for no frame of then */
 		hc->frame_next = ehci_microframes(hc) >> 3;
+	}
 }
 
 static void wrote_usbsts(struct clove_ehci *hc, uint32_t old, uint32_t value)
@@ -118,7 +120,7 @@ uint32_t ehci_reg_read(struct clove_ehci *hc, uint32_t offset)
 			hc->periodic_active = ehci_now(hc);
 			if (hc->reg[USBSTS] & USBSTS_PSS && hc->periodic_at > hc->periodic_active + EHCI_FRAME)
 				ehci_kick(hc);
-			return (uint32_t)ehci_microframes(hc) & 0x3fff;
+			return (uint32_t)ehci_show_microframes(hc) & 0x3fff;
 		}
 		return hc->reg[i];
 	}

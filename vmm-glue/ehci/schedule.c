@@ -305,7 +305,7 @@ bool ehci_periodic_answers(struct clove_ehci *hc, uint64_t frame)
 			const struct ehci_work *work = CLOVE_CONTAINER(queue->works.next, struct ehci_work, link);
 
 			if (!queue->is_periodic || clove_list_is_empty(&queue->works) || !work->is_done ||
-					!queue->period || frame < queue->moved_frame + queue->period ||
+					!queue->period || (frame >= queue->moved_frame && frame < queue->moved_frame + queue->period) ||
 					!ehci_is_running(hc) || !is_linked(hc, queue))
 				continue;
 			hc->fetches = EHCI_FETCHES;
