@@ -33,6 +33,12 @@ struct tile {
 	uint8_t streak;               /* frames one after the other that did */
 };
 
+/* A row of tiles: when one of them was last hot. In the others none need be looked for. */
+struct tile_row {
+	uint32_t hot_ms;
+	bool was_hot;
+};
+
 /* Hot tiles side by side. */
 struct patch {
 	pixman_box32_t tiles;         /* in tiles */
@@ -78,12 +84,11 @@ struct clove_video_regions {
 	int32_t width, height;        /* of the surface */
 	int32_t columns, rows;
 	struct tile *tiles;
+	struct tile_row *tile_rows;
 	uint8_t *marks;               /* of the patches' search */
 	int32_t *stack;
 	pixman_region32_t frame;      /* changed since frame_ms */
 	uint64_t frame_ms;
-	uint32_t hot_ms;              /* the last frame with a hot tile; others need not be looked for */
-	bool has_hot;
 	struct clove_video_region list[CLOVE_VIDEO_REGIONS_MOST];
 	struct tracked tracked[CLOVE_VIDEO_REGIONS_MOST];
 	size_t n;
@@ -213,13 +218,15 @@ static void set_grid(struct clove_video_regions *regions, int32_t width, int32_t
 	size_t n = (size_t)columns * (size_t)rows;
 
 	free(regions->tiles);
+	free(regions->tile_rows);
 	free(regions->marks);
 	free(regions->stack);
+	regions->tile_rows = n ? calloc((size_t)rows, sizeof *regions->tile_rows) : NULL;
 	regions->tiles = n ? calloc(n, sizeof *regions->tiles) : NULL;
 	regions->marks = n ? calloc(n, 1) : NULL;
 	regions->stack = n ? calloc(n, sizeof *regions->stack) : NULL;
 	/* Without memory nothing is ever a video. */
-	bool is_there = regions->tiles && regions->marks && regions->stack;
+	bool is_there = regions->tiles && regions->tile_rows && regions->marks && regions->stack;
 	regions->width = width;
 	regions->height = height;
 	regions->columns = is_there ? columns : 0;
@@ -250,16 +257,19 @@ static void count_frame(struct clove_video_regions *regions)
 				if (tile->streak < STREAK_MOST)
 					tile->streak++;
 				tile->last_ms = now;
-				if (tile->streak < HOT_STREAK)
-					continue;
-				regions->hot_ms = now;
-				regions->has_hot = true;
+				if (tile->streak >= HOT_STREAK)
+					regions->tile_rows[y] = (struct tile_row){ now, true };
 			}
 }
 
 static bool is_hot(const struct tile *tile, uint32_t now)
 {
 	return tile->streak >= HOT_STREAK && now - tile->last_ms <= GAP_MS;
+}
+
+static bool is_hot_row(const struct tile_row *row, uint32_t now)
+{
+	return row->was_hot && now - row->hot_ms <= GAP_MS;
 }
 
 /* The patch around a hot tile that is not yet of one. */
@@ -310,14 +320,15 @@ static pixman_box32_t changed_of(const struct clove_video_regions *regions, cons
 static size_t find_patches(struct clove_video_regions *regions, struct patch *patches)
 {
 	uint32_t now = (uint32_t)regions->frame_ms;
-	size_t n = 0;
+	size_t n = 0, columns = (size_t)regions->columns;
 
-	regions->has_hot = regions->has_hot && now - regions->hot_ms <= GAP_MS;
-	if (!regions->has_hot)
-		return 0;
-	memset(regions->marks, 0, (size_t)regions->columns * (size_t)regions->rows);
+	for (int32_t y = 0; y < regions->rows; y++) {
+		regions->tile_rows[y].was_hot = is_hot_row(&regions->tile_rows[y], now);
+		if (regions->tile_rows[y].was_hot)
+			memset(regions->marks + (size_t)y * columns, 0, columns);
+	}
 	for (int32_t y = 0; y < regions->rows; y++)
-		for (int32_t x = 0; x < regions->columns && n < PATCHES_MOST; x++) {
+		for (int32_t x = 0; x < regions->columns && n < PATCHES_MOST && regions->tile_rows[y].was_hot; x++) {
 			struct patch *patch = &patches[n];
 
 			if (regions->marks[(size_t)y * (size_t)regions->columns + (size_t)x] ||
@@ -662,6 +673,7 @@ void clove_video_regions_free(struct clove_video_regions *regions)
 		return;
 	end_all(regions);
 	pixman_region32_fini(&regions->frame);
+	free(regions->tile_rows);
 	free(regions->tiles);
 	free(regions->marks);
 	free(regions->stack);
