@@ -424,15 +424,71 @@ INLINE enum clove_err decode_row(const struct quic_tables *t, enum quic_kind kin
 	return in.is_bad ? CLOVE_ERR_VALUE : CLOVE_OK;
 }
 
+/* The first x from `from` whose bit is not `skip`'s, but at most `end`. */
+INLINE int32_t find_bit(const uint64_t *bits, uint64_t skip, int32_t from, int32_t end)
+{
+	uint32_t i = (uint32_t)from / 64;
+	uint64_t word = (bits[i] ^ skip) >> from % 64 << from % 64;
+	int32_t x;
+
+	while (!word && (int32_t)(i + 1) * 64 < end)
+		word = bits[++i] ^ skip;
+	if (!word)
+		return end;
+	x = (int32_t)(i * 64) + __builtin_ctzll(word);
+	return x < end ? x : end;
+}
+
 #ifdef __AVX2__
-/* decode_row for rows below the first: pixels are predicted beside the codes, in registers of their own. */
-static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic_group *group,
+INLINE void mark_each(uint64_t *same, const uint8_t *row, int32_t x, int32_t end)
+{
+	for (; x < end; x++)
+		same[x / 64] |= (uint64_t)(get_pixel(QUIC_RGB8, row, x) == get_pixel(QUIC_RGB8, row, x - 1)) << x % 64;
+}
+
+/* Which pixels of a row, but the first three, equal their left neighbours; how many. */
+INLINE int32_t mark_same(uint64_t *same, const uint8_t *row, int32_t width)
+{
+	int32_t x = 8;
+
+	memset(same, 0, ((size_t)width / 64 + 1) * sizeof *same);
+	for (; x + 8 <= width; x += 8) {
+		const uint8_t *at = row + 4 * (size_t)x;
+		__m256i other = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)at),
+				_mm256_loadu_si256((const __m256i *)(at - 4)));
+		__m256i equal = _mm256_cmpeq_epi32(_mm256_slli_epi32(other, 8), _mm256_setzero_si256());
+
+		((uint8_t *)same)[x / 8] = (uint8_t)_mm256_movemask_ps(_mm256_castsi256_ps(equal));
+	}
+	mark_each(same, row, 3, width < 8 ? width : 8);
+	mark_each(same, row, x, width);
+
+	int32_t n = 0;
+
+	for (int32_t i = 0; i < width / 64 + 1; i++)
+		n += __builtin_popcountll(same[i]);
+	return n;
+}
+
+/* Predicted beside the codes, in registers of their own. */
+INLINE __m128i next_pixel(__m128i left, __m128i up, uint32_t symbols)
+{
+	const __m128i low = _mm_set1_epi8(1);
+	__m128i s = _mm_cvtsi32_si128((int)symbols);
+
+	s = _mm_xor_si128(_mm_and_si128(_mm_srli_epi16(s, 1), _mm_set1_epi8(127)),
+			_mm_sub_epi8(_mm_setzero_si128(), _mm_and_si128(s, low)));
+	return _mm_add_epi8(_mm_sub_epi8(_mm_avg_epu8(left, up), _mm_and_si128(_mm_xor_si128(left, up), low)), s);
+}
+
+/* decode_row for rows below the first where runs may begin all the time: text. */
+static enum clove_err decode_rgb8_runs(const struct quic_tables *t, struct quic_group *group,
 		struct quic_reader *stream, uint8_t *row, const uint8_t *above, int32_t width)
 {
-	const __m128i low = _mm_set1_epi8(1), low7 = _mm_set1_epi8(127), rgb = _mm_cvtsi32_si128(0xffffff);
+	const __m128i rgb = _mm_cvtsi32_si128(0xffffff);
 	uint32_t *context = group->context;
 	struct quic_reader in = *stream;
-	__m128i left = _mm_and_si128(_mm_loadu_si32(above), rgb), up_left = left, turn = low;
+	__m128i left = _mm_and_si128(_mm_loadu_si32(above), rgb), up_left = left, turn = _mm_set1_epi8(1);
 	unsigned int wait = group->wait;
 
 	context[0] = context[1];
@@ -443,7 +499,7 @@ static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic
 		split_symbols(QUIC_RGB8, context[x], symbols);
 		while (x < end) {
 			__m128i up = _mm_and_si128(_mm_loadu_si32(above + 4 * (size_t)x), rgb);
-			__m128i test = _mm_or_si128(_mm_xor_si128(up, up_left), turn), s, predicted, pixel;
+			__m128i test = _mm_or_si128(_mm_xor_si128(up, up_left), turn), pixel;
 
 			if (RARE(!_mm_cvtsi128_si32(test)) && x > 2 && x != guard) {
 				uint32_t n = read_run(t, group, &in, (uint32_t)(end - x));
@@ -464,12 +520,7 @@ static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic
 			}
 			read_symbols(t, QUIC_RGB8, group, &in, symbols);
 			context[x + 1] = join_symbols(QUIC_RGB8, symbols);
-			s = _mm_cvtsi32_si128((int)context[x + 1]);
-			s = _mm_xor_si128(_mm_and_si128(_mm_srli_epi16(s, 1), low7),
-					_mm_sub_epi8(_mm_setzero_si128(), _mm_and_si128(s, low)));
-			predicted = _mm_sub_epi8(_mm_avg_epu8(left, up),
-					_mm_and_si128(_mm_xor_si128(left, up), low));
-			pixel = _mm_add_epi8(predicted, s);
+			pixel = next_pixel(left, up, context[x + 1]);
 			_mm_storeu_si32(row + 4 * (size_t)x, pixel);
 			if (RARE(!wait--))
 				wait = learn_rgb8(t, group, context[x], context[x + 1]);
@@ -481,6 +532,78 @@ static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic
 		segment_done(group, x - start);
 	}
 	group->wait = wait;
+	*stream = in;
+	return in.is_bad ? CLOVE_ERR_VALUE : CLOVE_OK;
+}
+/* Pixels from x to `end`, in which no run begins. */
+INLINE void decode_span(const struct quic_tables *t, struct quic_group *group, struct quic_reader *stream,
+		uint8_t *row, const uint8_t *above, int32_t x, int32_t end)
+{
+	const __m128i rgb = _mm_cvtsi32_si128(0xffffff);
+	uint32_t *context = group->context, wait = group->wait;
+	struct quic_reader in = *stream;
+	__m128i left = _mm_and_si128(_mm_loadu_si32(x ? row + 4 * (size_t)x - 4 : above), rgb);
+	unsigned int symbols[3];
+
+	split_symbols(QUIC_RGB8, context[x], symbols);
+	while (x < end) {
+		bool learns = wait < (uint32_t)(end - x);
+		int32_t stop = learns ? x + (int32_t)wait + 1 : end;
+
+		wait -= (uint32_t)(stop - x);
+		for (; x < stop; x++) {
+			__m128i up = _mm_and_si128(_mm_loadu_si32(above + 4 * (size_t)x), rgb);
+
+			read_symbols(t, QUIC_RGB8, group, &in, symbols);
+			context[x + 1] = join_symbols(QUIC_RGB8, symbols);
+			left = next_pixel(left, up, context[x + 1]);
+			_mm_storeu_si32(row + 4 * (size_t)x, left);
+		}
+		if (learns)
+			wait = learn_rgb8(t, group, context[x - 1], context[x]);
+	}
+	group->wait = wait;
+	*stream = in;
+}
+
+enum { SPANS_LEAST = 8 };             /* pixels between two where a run might begin */
+
+/* decode_row for rows below the first. Where runs may begin the row above says, before anything is read. */
+static enum clove_err decode_rgb8_below(const struct quic_tables *t, struct quic_group *group,
+		struct quic_reader *stream, uint8_t *row, const uint8_t *above, int32_t width)
+{
+	struct quic_reader in = *stream;
+
+	/* text is mostly runs */
+	if (mark_same(group->same, above, width) > width / SPANS_LEAST)
+		return decode_rgb8_runs(t, group, stream, row, above, width);
+	group->context[0] = group->context[1];
+	for (int32_t x = 0, start = 0; x < width; start = x) {
+		int32_t end = segment_end(group, x, width);
+
+		while (x < end) {
+			int32_t to = find_bit(group->same, 0, x, end);
+			uint32_t pixel, n = 0;
+
+			decode_span(t, group, &in, row, above, x, to);
+			x = to;
+			if (x == end)
+				break;
+			pixel = get_pixel(QUIC_RGB8, row, x - 1);
+			if (pixel == get_pixel(QUIC_RGB8, row, x - 2)) {
+				n = read_run(t, group, &in, (uint32_t)(end - x));
+				if (n > (uint32_t)(end - x))
+					return CLOVE_ERR_BOUNDS;
+			}
+			for (int32_t stop = x + (int32_t)n; x < stop; x++)
+				clove_put_le32(row + 4 * (size_t)x, pixel);
+			if (!n) {
+				decode_span(t, group, &in, row, above, x, x + 1);
+				x++;
+			}
+		}
+		segment_done(group, x - start);
+	}
 	*stream = in;
 	return in.is_bad ? CLOVE_ERR_VALUE : CLOVE_OK;
 }
@@ -523,21 +646,6 @@ INLINE void write_run(const struct quic_tables *t, struct quic_group *group, str
 	}
 	put_bits(out, n, 1 + (unsigned int)clove_quic_run_bits[runst]);
 	group->runst = runst ? runst - 1 : 0;
-}
-
-/* The first x from `from` whose bit is not `skip`'s, but at most `end`. */
-INLINE int32_t find_bit(const uint64_t *bits, uint64_t skip, int32_t from, int32_t end)
-{
-	uint32_t i = (uint32_t)from / 64;
-	uint64_t word = (bits[i] ^ skip) >> from % 64 << from % 64;
-	int32_t x;
-
-	while (!word && (int32_t)(i + 1) * 64 < end)
-		word = bits[++i] ^ skip;
-	if (!word)
-		return end;
-	x = (int32_t)(i * 64) + __builtin_ctzll(word);
-	return x < end ? x : end;
 }
 
 #ifdef __AVX2__

@@ -49,7 +49,7 @@ struct quic_group {
 	unsigned int level, left, wait, rnd, runst;
 	struct quic_plane planes[3];
 	uint32_t *context;   /* symbols of column x at x + 1, one in each byte; [0] is left of the row */
-	void *memory;        /* of these and of what follows, which is for the row being encoded */
+	void *memory;        /* of these and of what follows, which is for one row */
 	uint32_t *symbols;
 	uint64_t *same, *same_above, *runs; /* bits: equals its left neighbour; the row above; may begin a run */
 };

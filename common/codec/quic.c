@@ -84,10 +84,10 @@ void clove_quic_pick(const struct quic_rows *other)
 	rows = other ? other : fastest;
 }
 
-/* Encoders look at whole rows besides. */
-static bool group_init(struct quic_group *group, unsigned int bpc, int32_t width, bool is_encoder)
+/* Rows are looked at whole before their codes are. */
+static bool group_init(struct quic_group *group, unsigned int bpc, int32_t width)
 {
-	size_t words = is_encoder ? (size_t)width / 64 + 1 : 0, columns = (size_t)width + 1;
+	size_t words = (size_t)width / 64 + 1, columns = (size_t)width + 1;
 
 	memset(group, 0, sizeof *group);
 	group->left = QUIC_LEVEL_PIXELS;
@@ -197,7 +197,7 @@ enum clove_err clove_quic_decode(struct clove_bytes in, const struct clove_pixel
 	row_bytes = clove_format_row_bytes(native, width);
 	err = CLOVE_ERR_NOMEM;
 	for (unsigned int i = 0; i < groups_of[type].count; i++)
-		if (!group_init(&groups[i], groups_of[type].bpc, width, false))
+		if (!group_init(&groups[i], groups_of[type].bpc, width))
 			goto out;
 	if (native != dst->format && !(lines = malloc(2 * row_bytes)))
 		goto out;
@@ -301,7 +301,7 @@ enum clove_err clove_quic_encode(uint8_t *dst, size_t capacity, const struct clo
 	pthread_once(&tables_once, make_tables);
 	err = CLOVE_ERR_NOMEM;
 	for (unsigned int i = 0; i < groups_of[type].count; i++)
-		if (!group_init(&groups[i], groups_of[type].bpc, src->width, true))
+		if (!group_init(&groups[i], groups_of[type].bpc, src->width))
 			goto out;
 	if (type == QUIC_RGB24 && !(lines = malloc(8 * (size_t)src->width)))
 		goto out;

@@ -67,7 +67,7 @@ END_TEST
 static const int32_t awkward[][2] = { { 1, 1 }, { 3, 3 }, { 7, 40 }, { 8, 9 }, { 9, 8 }, { 63, 64 }, { 64, 65 },
 		{ 65, 63 }, { 129, 130 }, { 2047, 5 }, { 2049, 4 }, { 33000, 3 } };
 
-static const uint32_t noises[] = { 0x07, 0x1f, 0x7f };
+static const uint32_t noises[] = { 0x07, 0x1f, 0x7f, 0x1f };
 
 /* Each byte has these bits at random, and one in sixty all of them. */
 static void make_noise(const struct clove_pixels *pixels, int32_t h, uint32_t bits)
@@ -81,13 +81,24 @@ static void make_noise(const struct clove_pixels *pixels, int32_t h, uint32_t bi
 	}
 }
 
+/* Some columns of one colour, of whatever alpha: runs between few pixels that are like their neighbours. */
+static void make_spots(const struct clove_pixels *pixels)
+{
+	size_t size = clove_format_row_bytes(pixels->format, 1);
+
+	for (int32_t y = 0; y < pixels->height; y++)
+		for (int32_t x = 0; x < pixels->width; x++)
+			if (x % 80 < 6 && y % 6 > 1)
+				memset(clove_pixels_row(pixels, y) + (size_t)x * size, 5, size < 3 ? size : 3);
+}
+
 static void check_variants(int32_t w, int32_t h)
 {
 	static const enum clove_format formats[] = { CLOVE_FORMAT_GRAY, CLOVE_FORMAT_RGB16,
 			CLOVE_FORMAT_RGB24, CLOVE_FORMAT_RGB32, CLOVE_FORMAT_RGBA };
 
 	for (size_t f = 0; f < 5; f++) {
-		for (uint32_t seed = 0; seed < 7; seed++) {
+		for (uint32_t seed = 0; seed < 8; seed++) {
 			struct clove_pixels src = fixture_picture(formats[f], w, h, seed);
 			struct clove_pixels back = fixture_rows(formats[f], w, h);
 			size_t size, other, bound = clove_quic_bound(formats[f], w, h);
@@ -100,6 +111,8 @@ static void check_variants(int32_t w, int32_t h)
 					src.data[i] &= formats[f] == CLOVE_FORMAT_RGB16 ? 0x21 : 1;
 			if (seed > 3)   /* a photograph's noise, finer and coarser, with some spots */
 				make_noise(&src, h, noises[seed - 4]);
+			if (seed == 7)
+				make_spots(&src);
 			clove_quic_pick(NULL);
 			ck_assert(!clove_quic_encode(out, bound, &src, &size));
 			clove_quic_pick(&clove_quic_rows);
