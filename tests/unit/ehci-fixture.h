@@ -298,6 +298,25 @@ static inline uint32_t rig_control_at(struct rig *rig, uint32_t qh, const struct
 	return token;
 }
 
+/* Gives the device at QH `qh`, its endpoint 0 in the circle, an address. False: it refused. */
+static inline bool rig_set_address(struct rig *rig, uint32_t qh, uint16_t number)
+{
+	if (rig_control_at(rig, qh, &(struct clove_usb_setup){ 0, 5, number, 0, 0 }, NULL, NULL) & 0xff)
+		return false;
+	put(rig, qh + 4, get(rig, qh + 4) | number);
+	return true;
+}
+
+/* The same for what is at a root port: the QH of its endpoint 0, or 0. */
+static inline uint32_t rig_address(struct rig *rig, unsigned int port, uint16_t number)
+{
+	uint32_t qh = rig_qh(rig, 0, 0, 64, 1);
+
+	rig_reset_port(rig, port);
+	rig_insert(rig, qh);
+	return rig_set_address(rig, qh, number) ? qh : 0;
+}
+
 /* A device that does what a test says: transfers wait until the test ends them. */
 struct puppet {
 	struct clove_usb_device usb;

@@ -24,15 +24,9 @@ static bool answer_iso(struct puppet *puppet, struct clove_usb_transfer *transfe
 	return true;
 }
 
-static void address(uint32_t qh, uint16_t number)
-{
-	ck_assert_uint_eq(rig_control_at(&rig, qh, &(struct clove_usb_setup){ 0, 5, number, 0, 0 }, NULL, NULL) & 0xff, 0);
-	put(&rig, qh + 4, get(&rig, qh + 4) | number);
-}
-
 static void setup(void)
 {
-	uint32_t qh, hub0, full0;
+	uint32_t hub0, full0;
 
 	ck_assert(rig_open(&rig));
 	filler = 0;
@@ -42,21 +36,15 @@ static void setup(void)
 	clove_ehci_plug(rig.hc, &dev->usb);
 	ck_assert_int_eq(clove_ehci_plug(rig.hc, &full->usb), 101);
 	rig_start(&rig);
-	rig_reset_port(&rig, 0);
-	qh = rig_qh(&rig, 0, 0, 64, 1);
-	rig_insert(&rig, qh);
-	address(qh, 1);
-	rig_reset_port(&rig, 5);
-	hub0 = rig_qh(&rig, 0, 0, 64, 1);
-	rig_insert(&rig, hub0);
-	address(hub0, 5);
+	ck_assert(rig_address(&rig, 0, 1));
+	ck_assert((hub0 = rig_address(&rig, 5, 5)));
 	rig_control_at(&rig, hub0, &(struct clove_usb_setup){ 0, 9, 1, 0, 0 }, NULL, NULL);
 	rig_control_at(&rig, hub0, &(struct clove_usb_setup){ 0x23, 3, 8, 1, 0 }, NULL, NULL);
 	rig_control_at(&rig, hub0, &(struct clove_usb_setup){ 0x23, 3, 4, 1, 0 }, NULL, NULL);
 	full0 = rig_qh(&rig, 0, 0, 64, 1);
 	put(&rig, full0 + 4, 1 << 14 | 64 << 16 | 1 << 27);
 	rig_insert(&rig, full0);
-	address(full0, 2);
+	ck_assert(rig_set_address(&rig, full0, 2));
 	set_reg(&rig, R_USBCMD, CMD_RS | CMD_PSE | CMD_ITC1);
 	rig_pass(&rig, NS_MS);
 	dev->submitted = full->submitted = 0;

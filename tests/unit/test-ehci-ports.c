@@ -321,12 +321,8 @@ static uint32_t hub0;                      /* the hub's endpoint 0, and a low-sp
 static void open_hub(void)
 {
 	ck_assert_int_eq(clove_ehci_plug(rig.hc, &puppet_new(CLOVE_USB_LOW)->usb), 101);
-	rig_reset_port(&rig, 5);
+	ck_assert((hub0 = rig_address(&rig, 5, 5)));
 	ck_assert_uint_eq(reg(&rig, R_PORTSC + 20) & 5, 5);
-	hub0 = rig_qh(&rig, 0, 0, 64, 1);
-	rig_insert(&rig, hub0);
-	ck_assert_uint_eq(rig_control_at(&rig, hub0, &(struct clove_usb_setup){ 0, 5, 5, 0, 0 }, NULL, NULL) & 0xff, 0);
-	put(&rig, hub0 + 4, get(&rig, hub0 + 4) | 5);
 	ck_assert_uint_eq(rig_control_at(&rig, hub0, &(struct clove_usb_setup){ 0, 9, 1, 0, 0 }, NULL, NULL) & 0xff, 0);
 }
 
@@ -493,12 +489,7 @@ static size_t saved_size;
 
 static void configure(void)
 {
-	uint32_t ep0 = rig_qh(&rig, 0, 0, 64, 1);
-
-	rig_reset_port(&rig, 0);
-	rig_insert(&rig, ep0);
-	rig_control_at(&rig, ep0, &(struct clove_usb_setup){ 0, 5, 1, 0, 0 }, NULL, NULL);
-	put(&rig, ep0 + 4, get(&rig, ep0 + 4) | 1);
+	ck_assert(rig_address(&rig, 0, 1));
 	dev->usb.shape.configuration = 1;
 	dev->usb.shape.interface_count = 1;
 	dev->usb.shape.interfaces[0].alt = 2;
