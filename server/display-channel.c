@@ -493,7 +493,7 @@ bool clove_display_is_behind(const struct clove_display *display)
 	int wait = until_frame(display);
 
 	if (next_region(display))
-		return !may_send(display);
+		return true;
 	return wait > 0 || (wait == 0 && !may_send_frame(display));
 }
 
@@ -513,7 +513,8 @@ void clove_display_flush(struct clove_display *display)
 		region = next_region(display);
 		if (region) {
 			send_pieces(display, region);
-			display->screen->unsent = 0;
+			if (!next_region(display))
+				display->screen->unsent = 0;
 		}
 		if (!display->is_marked)
 			show(display);
@@ -533,10 +534,10 @@ void clove_display_flush(struct clove_display *display)
 		clove_timer_start(display->screen->loop, display->more_timer, (uint32_t)wait);
 }
 
-/* It could not be sent more before. */
+/* It could not be sent more before. What of a picture is left goes out before there is a newer one. */
 static void go_on(struct clove_display *display)
 {
-	if (may_send(display))
+	if (may_send(display) && !next_region(display))
 		display->screen->catch_up(display->screen->worker);
 	clove_display_flush(display);
 }

@@ -80,7 +80,7 @@ void clove_display_filled(struct clove_display *display, const pixman_box32_t *b
 		const pixman_region32_t *changed);
 /* The client shall keep no image. */
 void clove_display_forget_images(struct clove_display *display);
-/* It lacks something that cannot be sent now. */
+/* It lacks pixels, or a frame that cannot be sent now. */
 bool clove_display_is_behind(const struct clove_display *display);
 /* Sends what the client can take now. */
 void clove_display_flush(struct clove_display *display);
