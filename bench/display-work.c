@@ -28,17 +28,22 @@ static uint32_t dice(unsigned int n, unsigned int which)
 
 /* -- marks -- */
 
+enum { SMALL_BITS = 12, LARGE_BITS = 14, LARGE_CHECK = 10 };
+
 unsigned int work_bits(const struct work_spot *spot, unsigned int n)
 {
-	return n & (spot->cells == 5 ? 0xfffff : 0xfff);
+	return n & ((1u << (spot->cells == 5 ? LARGE_BITS : SMALL_BITS)) - 1);
 }
 
-/* The number, four bits that check it, and a white cell where there is a 25th. */
+/* The number and what checks it: of 16 cells four; of 25 ten, and a white one. A mark of 40 rows may be seen while it is
+ * half another frame's, since the server cuts what has changed into strips: such a one must not pass for a number. */
 static unsigned int code_of(const struct work_spot *spot, unsigned int n)
 {
-	unsigned int bits = work_bits(spot, n), check = (bits ^ bits >> 4 ^ bits >> 8 ^ bits >> 12 ^ bits >> 16 ^ 5) & 15;
+	unsigned int bits = work_bits(spot, n), check = (bits ^ bits >> 4 ^ bits >> 8 ^ 5) & 15;
 
-	return spot->cells == 5 ? bits | check << 20 | 1 << 24 : bits | check << 12;
+	if (spot->cells == 5)
+		return bits | (bits * 2654435761u >> (32 - LARGE_CHECK)) << LARGE_BITS | 1 << 24;
+	return bits | check << SMALL_BITS;
 }
 
 void work_mark(uint32_t *pixels, size_t row, unsigned int n, const struct work_spot *spot)
