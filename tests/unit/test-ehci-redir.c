@@ -73,9 +73,13 @@ static bool host_moves(void)
 
 static void pump(struct rig *unused)
 {
+	bool moved;
+
 	(void)unused;
-	while ((redir && vmm_moves()) | (host && host_moves()))
-		;
+	do {
+		moved = redir && vmm_moves();
+		moved = (host && host_moves()) || moved;
+	} while (moved);
 }
 
 /* The other end is another process: it gets time to answer. */
