@@ -54,8 +54,8 @@ $1 == "bar" {
 		rest = rest sprintf("<path d=\"M%.1f %d l-4 -5 h8 z\" fill=\"#c53030\"/>\n", x_of($5), y + 1)
 }
 END {
-	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"750\" height=\"%d\" font-family=\"sans-serif\">\n", n * 18 + 90
-	print "<style>text{font-size:10px;fill:#222}</style><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"
+	printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"790\" height=\"%d\" viewBox=\"-40 0 790 %d\" font-family=\"sans-serif\">\n", n * 18 + 90, n * 18 + 90
+	print "<style>text{font-size:10px;fill:#222}</style><rect x=\"-40\" width=\"100%\" height=\"100%\" fill=\"#fff\"/>"
 	print "<text x=\"10\" y=\"20\" style=\"font-size:13px\">Clove / Debian 12 libspice-server 0.15.1, library defaults</text>"
 	print "<text x=\"10\" y=\"36\">line: ratio of the medians; dots: each round; red: the bar</text>"
 	split("0.1 0.2 0.5 1 2 5 10", tick, " ")
