@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* compat.c - entry points that have one right answer: kept for old VMMs, or refused for now. */
+/* compat.c - entry points that have one right answer: kept for old VMMs, or refused with a sentence (docs/abi.md). */
 #include <string.h>
 #include "common/util/log.h"
 #include "server/server.h"

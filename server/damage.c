@@ -8,7 +8,7 @@ enum {
 	OP_PIXELS_LEAST = 1024,       /* a message costs about as much as so many pixels */
 };
 
-static int64_t area_of(const pixman_region32_t *region)
+int64_t clove_region_area(const pixman_region32_t *region)
 {
 	int n;
 	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)(uintptr_t)region, &n);
@@ -174,7 +174,7 @@ void clove_damage_copy(struct clove_damage *damage, const pixman_box32_t *box, i
 		move(&other, never, box, dx, dy);
 		pixman_region32_union(&lacking, &lacking, &other);
 	}
-	if (area_of(&lacking) > box_area(box) / 2 || box_area(box) < OP_PIXELS_LEAST ||
+	if (clove_region_area(&lacking) > box_area(box) / 2 || box_area(box) < OP_PIXELS_LEAST ||
 			!add_op(damage, &op)) {
 		add_box(damage, box);
 	} else {

@@ -26,6 +26,9 @@ struct clove_damage {
 	unsigned int n_ops;
 };
 
+/* Pixels. */
+int64_t clove_region_area(const pixman_region32_t *region);
+
 void clove_damage_init(struct clove_damage *damage);
 void clove_damage_fini(struct clove_damage *damage);
 /* Nothing is lacking. */

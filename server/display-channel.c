@@ -431,7 +431,9 @@ static const pixman_region32_t *next_region(const struct clove_display *display)
 
 	if (pixman_region32_not_empty((pixman_region32_t *)(uintptr_t)&damage->pixels))
 		return &damage->pixels;
-	return display->is_resting && pixman_region32_not_empty((pixman_region32_t *)(uintptr_t)&damage->lossy) ? &damage->lossy : NULL;
+	if (display->is_resting && pixman_region32_not_empty((pixman_region32_t *)(uintptr_t)&damage->lossy))
+		return &damage->lossy;
+	return NULL;
 }
 
 /* Streams begin and end; what lies in one is no damage. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "common/protocol/enums.h"
 #include "common/util/log.h"
+#include "server/damage.h"
 
 enum {
 	STREAMS = CLOVE_VIDEO_REGIONS_MOST,
@@ -106,17 +107,6 @@ static void set_area(struct clove_streaming *streaming)
 		pixman_region32_union(&streaming->area, &streaming->area, &stream->clip);
 }
 
-static int64_t area_of(const pixman_region32_t *region)
-{
-	int n;
-	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)(uintptr_t)region, &n);
-	int64_t area = 0;
-
-	for (int i = 0; i < n; i++)
-		area += (int64_t)(boxes[i].x2 - boxes[i].x1) * (boxes[i].y2 - boxes[i].y1);
-	return area;
-}
-
 static struct clove_rect rect_of(const pixman_box32_t *box)
 {
 	return (struct clove_rect){ .left = box->x1, .top = box->y1, .right = box->x2, .bottom = box->y2 };
@@ -210,7 +200,7 @@ static void begin(struct clove_streaming *streaming, struct stream *stream,
 	stream->id = free_id(streaming);
 	pixman_region32_init(&stream->clip);
 	pixman_region32_copy(&stream->clip, (pixman_region32_t *)(uintptr_t)&region->clip);
-	stream->usual = area_of(&stream->clip);
+	stream->usual = clove_region_area(&stream->clip);
 	send_create(streaming, stream);
 	streaming->counts.streams++;
 	clove_log(DEBUG, "display", "stream %u begins: %dx%d at %d,%d", stream->id,
@@ -250,7 +240,7 @@ static void change(struct clove_streaming *streaming, struct stream *stream,
 	pixman_region32_copy(&stream->clip, (pixman_region32_t *)(uintptr_t)&region->clip);
 	stream->box = region->box;
 	stream->region_serial = region->serial;
-	stream->usual = area_of(&stream->clip);
+	stream->usual = clove_region_area(&stream->clip);
 	if (is_moved && !clove_caps_has(&streaming->channel->peer_caps, CLOVE_DISPLAY_CAP_SIZED_STREAM)) {
 		send_destroy(streaming, stream);
 		stream->id = free_id(streaming);
@@ -358,7 +348,7 @@ void clove_streaming_take(struct clove_streaming *streaming, pixman_region32_t *
 	FOR_EACH_STREAM(streaming, stream) {
 		pixman_region32_intersect(&part, changed, &stream->clip);
 		if (pixman_region32_not_empty(&part))
-			touch(stream, area_of(&part), now_us);
+			touch(stream, clove_region_area(&part), now_us);
 	}
 	pixman_region32_fini(&part);
 	pixman_region32_subtract(changed, changed, &streaming->area);
@@ -399,12 +389,12 @@ int clove_streaming_wait(const struct clove_streaming *streaming, uint64_t now_u
 /* Its part of what the line carries between two frames. */
 static size_t bytes_for(const struct clove_streaming *streaming, const struct stream *stream, uint64_t rate)
 {
-	int64_t all = area_of(&streaming->area);
+	int64_t all = clove_region_area(&streaming->area);
 	uint64_t bytes = rate / 1000 * stream->interval_us / 1000 * RATE_PERCENT / 100;
 
 	if (!rate || !all)
 		return 0;
-	bytes = (uint64_t)((double)bytes * (double)area_of(&stream->clip) / (double)all);
+	bytes = (uint64_t)((double)bytes * (double)clove_region_area(&stream->clip) / (double)all);
 	return bytes < 1 ? 1 : bytes > (64 << 20) ? 64 << 20 : (size_t)bytes;
 }
 
@@ -531,8 +521,8 @@ void clove_streaming_send(struct clove_streaming *streaming, const struct clove_
 	stream->frame_bytes = frame->bytes.len;
 	stream->usual = (stream->usual * 15 + stream->changed) / 16;
 	stream->usual = stream->usual < stream->changed ? stream->changed : stream->usual;
-	if (stream->usual > area_of(&stream->clip) || !stream->usual)
-		stream->usual = area_of(&stream->clip);
+	if (stream->usual > clove_region_area(&stream->clip) || !stream->usual)
+		stream->usual = clove_region_area(&stream->clip);
 	stream->is_pending = false;
 	stream->changed = 0;
 	stream->sent_us = now_us;

@@ -66,23 +66,12 @@ void clove_worker_watch_videos_on(void *opaque)
 	clove_worker_go_on_watching(worker);
 }
 
-static int64_t area_of(const pixman_region32_t *region)
-{
-	int n;
-	const pixman_box32_t *boxes = pixman_region32_rectangles((pixman_region32_t *)(uintptr_t)region, &n);
-	int64_t area = 0;
-
-	for (int i = 0; i < n; i++)
-		area += (int64_t)(boxes[i].x2 - boxes[i].x1) * (boxes[i].y2 - boxes[i].y1);
-	return area;
-}
-
 static void on_changed(void *opaque, const pixman_region32_t *region)
 {
 	struct clove_worker *worker = opaque;
 
 	worker->screen.drawings++;
-	worker->screen.unsent += area_of(region);
+	worker->screen.unsent += clove_region_area(region);
 	watch_videos(worker, region);
 	FOR_EACH_DISPLAY(worker, display)
 		clove_display_changed(display, region);
@@ -115,7 +104,7 @@ static void on_renewed(void *opaque, const pixman_box32_t *box)
 	worker->screen.drawings++;
 	pixman_region32_init_rect(&region, box->x1, box->y1, (unsigned int)(box->x2 - box->x1),
 			(unsigned int)(box->y2 - box->y1));
-	worker->screen.unsent += area_of(&region);
+	worker->screen.unsent += clove_region_area(&region);
 	FOR_EACH_DISPLAY(worker, display)
 		clove_display_changed(display, &region);
 	pixman_region32_fini(&region);
