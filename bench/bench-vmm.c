@@ -27,6 +27,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include "bench/free-port.h"
 #include "include/spice-server/spice.h"
 
 /* What is called, and the version node it has carried since. */
@@ -1116,20 +1117,6 @@ static void library_path(char *path, size_t size)
 		}
 	if (maps)
 		fclose(maps);
-}
-
-/* A port that was free a moment ago: the public interface does not tell which one 0 became. */
-static int free_port(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof address;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) ||
-			getsockname(fd, (struct sockaddr *)&address, &size))
-		exit(1);
-	close(fd);
-	return ntohs(address.sin_port);
 }
 
 static void server_start(void)

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "bench/free-port.h"
 #include "common/protocol/enums.h"
 #include "tests/property/guest.h"
 #include "tests/property/watcher.h"
@@ -150,19 +151,6 @@ static const char *drain(void)
 }
 
 /* -- the server -- */
-
-static int free_port(void)
-{
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof any;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&any, size) ||
-			getsockname(fd, (struct sockaddr *)&any, &size))
-		abort();
-	close(fd);
-	return ntohs(any.sin_port);
-}
 
 static void set_mode(void)
 {

@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "bench/free-port.h"
 #include "common/protocol/enums.h"
 #include "include/spice-server/clove.h"
 #include "tests/unit/api-fixture.h"
@@ -57,18 +58,6 @@ static bool said(const char *text)
 		is_found |= strstr(line, text) != NULL;
 	fclose(file);
 	return is_found;
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof in;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, len), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	close(fd);
-	return ntohs(in.sin_port);
 }
 
 /* -- options -- */

@@ -261,10 +261,11 @@ START_TEST(test_text_that_comes_again_costs_little)
 }
 END_TEST
 
-/* Whatever a client offers, it is right, and asked to keep no more. */
-static const struct { int64_t cache; bool keeps; } offers[] = {
-	{ 0, false }, { -1, false }, { INT64_MIN, false }, { 1, false }, { W * H / 8, false }, { 2 * W * H, true },
-	{ 5 * W * H / 2, true }, { INT64_MAX, true },
+/* Whatever a client offers, it is right, and asked to keep no more. In a small cache there is room for the small
+ * pieces that a slow line is given; how fast this one seems is up to the machine. */
+static const struct { int64_t cache; enum { NOTHING, MAYBE, SOMETHING } keeps; } offers[] = {
+	{ 0, NOTHING }, { -1, NOTHING }, { INT64_MIN, NOTHING }, { 1, NOTHING }, { 6000, NOTHING },
+	{ W * H / 8, MAYBE }, { 2 * W * H, SOMETHING }, { 5 * W * H / 2, SOMETHING }, { INT64_MAX, SOMETHING },
 };
 
 START_TEST(test_any_offer_is_right)
@@ -280,7 +281,8 @@ START_TEST(test_any_offer_is_right)
 		show_picture(&client, 1 + (seed >> 28) % 6, boxes[seed >> 24 & 3]);
 		ck_assert(client.shown.kept <= (offers[_i].cache < 0 ? 0 : offers[_i].cache));
 	}
-	ck_assert_int_eq(client.shown.types[103] > 0, offers[_i].keeps);
+	if (offers[_i].keeps != MAYBE)
+		ck_assert_int_eq(client.shown.types[103] > 0, offers[_i].keeps == SOMETHING);
 	leave(&client);
 }
 END_TEST

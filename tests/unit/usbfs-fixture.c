@@ -697,7 +697,6 @@ struct usbfs_port *usbfs_machine_plug(struct usbfs_machine *machine, struct clov
 			"bConfigurationValue", "1", "bNumConfigurations", "1", NULL,
 			"DEVNAME", port->node, "DEVTYPE", "usb_device", "MAJOR", "189", "MINOR", minor,
 			"BUSNUM", bus, "DEVNUM", address, NULL);
-	umockdev_testbed_set_attribute_binary(machine->testbed, port->syspath, "descriptors", descriptors, (gint)len);
 	set_text(port, "manufacturer", options->manufacturer);
 	set_text(port, "product", options->product);
 	set_text(port, "serial", options->serial);
@@ -710,6 +709,8 @@ struct usbfs_port *usbfs_machine_plug(struct usbfs_machine *machine, struct clov
 	port->handler = g_object_new(usbfs_get_type(), NULL);
 	((Usbfs *)port->handler)->port = port;
 	umockdev_testbed_attach_ioctl(machine->testbed, port->node, port->handler, NULL);
+	/* last: umockdev has told of the device already, and without these nobody takes it for one */
+	umockdev_testbed_set_attribute_binary(machine->testbed, port->syspath, "descriptors", descriptors, (gint)len);
 	umockdev_testbed_uevent(machine->testbed, port->syspath, "add");
 	g_free(name);
 	return &port->port;
