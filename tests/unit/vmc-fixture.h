@@ -11,6 +11,9 @@
 #include "common/codec/lz4.h"
 #include "common/net/tcp.h"
 #include "common/protocol/enums.h"
+#include "server/char-device.h"
+#include "server/server.h"
+#include "server/vmc-channel.h"
 #include "tests/unit/vmm-fixture.h"
 
 static SpiceServer *server;
@@ -114,12 +117,24 @@ static void viewer_closed(void *opaque, enum clove_err err)
 	channel->channel.loop = NULL;
 }
 
+/* The server's network has a viewer's channel a moment before its char device does. */
+static bool is_served(uint8_t id)
+{
+	CLOVE_LIST_FOR_EACH(link, &server->vmc_offers) {
+		struct clove_vmc_offer *offer = CLOVE_CONTAINER(link, struct clove_vmc_offer, link);
+
+		if (offer->id == id)
+			return clove_char_device_has_user(offer->device);
+	}
+	return false;
+}
+
 static void viewer_link(struct viewer *viewer, uint8_t id)
 {
 	viewer->usb = player_link(viewer->player, CLOVE_CHANNEL_USBREDIR, id);
 	viewer->got = viewer->said = 0;
 	viewer->plain = viewer->packed = 0;
-	NET_TURN_UNTIL(vmm.loop, viewer->usb->is_open || viewer->usb->is_over);
+	NET_TURN_UNTIL(vmm.loop, (viewer->usb->is_open && is_served(id)) || viewer->usb->is_over);
 }
 
 static void viewer_come(struct viewer *viewer)
