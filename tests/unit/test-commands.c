@@ -374,6 +374,44 @@ START_TEST(test_scrolled_rows_are_where_they_belong)
 }
 END_TEST
 
+/* Guest memory's pixels replace those of a surface whose rows lie elsewhere, and lie in their places. */
+START_TEST(test_loaded_pixels_are_where_they_belong)
+{
+	struct clove_paint *paint = calloc(1, sizeof *paint);
+	struct raster_server server;
+	struct shadow shadow;
+	uint64_t hash;
+
+	current.memory = calloc(1, RASTER_MEMORY);
+	raster_make(&current, 1);
+	ck_assert(raster_open(&server, &current));
+	for (unsigned int i = 0; i < current.count; i++)
+		if (current.commands[i].cmd.type == QXL_CMD_DRAW)
+			(void)!raster_draw(&server, &current.commands[i], NULL);
+	raster_save(&server);
+	hash = raster_hash(&current);
+
+	struct clove_surface *surface = server.by_id[0];
+	struct scrolling up = { .box = { 0, 0, surface->width, surface->height - 1 }, .dy = -1 };
+	pixman_region32_t all;
+
+	shadow_open(&shadow, surface);
+	for (int i = 0; i < 3; i++)
+		scroll_by_command(&up, &server, paint, &shadow);
+	ck_assert_int_ne(surface->scroll.turned, 0);
+	ck_assert(clove_surface_load(surface, &server.memslots));
+	pixman_region32_init_rect(&all, 0, 0, (unsigned int)surface->width, (unsigned int)surface->height);
+	clove_surface_drawn(surface, &all);
+	pixman_region32_fini(&all);
+	raster_save(&server);
+	ck_assert(raster_hash(&current) == hash);
+	free(shadow.data);
+	raster_close(&server);
+	free(current.memory);
+	free(paint);
+}
+END_TEST
+
 static atomic_bool is_over;
 
 /* The guest: not instrumented, since it races on purpose. What the server reads of a guest may change
@@ -452,6 +490,7 @@ int main(void)
 	tcase_add_test(tcase, test_pixels_are_the_recorded_ones);
 	tcase_add_test(tcase, test_watched_commands_are_told);
 	tcase_add_test(tcase, test_scrolled_rows_are_where_they_belong);
+	tcase_add_test(tcase, test_loaded_pixels_are_where_they_belong);
 	tcase_add_test(tcase, test_rewritten_memory_spoils_pixels_only);
 	tcase_set_timeout(tcase, 240);
 	suite_add_tcase(suite, tcase);
