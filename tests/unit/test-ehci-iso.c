@@ -62,8 +62,8 @@ static uint32_t frame_in(uint32_t frames)
 	return ((reg(&rig, R_FRINDEX) >> 3) + frames) & 1023;
 }
 
-/* An iTD with all slots alike, in the frame that comes in `frames`. */
-static uint32_t itd(uint32_t frames, bool is_in, uint32_t slot, uint32_t max_packet, uint32_t mult)
+/* An iTD with all slots alike, in a frame of the list. */
+static uint32_t itd_at(uint32_t frame, bool is_in, uint32_t slot, uint32_t max_packet, uint32_t mult)
 {
 	uint32_t at = rig_place(&rig, 64);
 
@@ -75,8 +75,14 @@ static uint32_t itd(uint32_t frames, bool is_in, uint32_t slot, uint32_t max_pac
 	put(&rig, at + 36, PAGES | 3 << 8 | 1);
 	put(&rig, at + 40, (PAGES + 4096) | max_packet | is_in << 11);
 	put(&rig, at + 44, (PAGES + 8192) | mult);
-	put(&rig, FRAMES + 4 * frame_in(frames), at | TYPE_ITD);
+	put(&rig, FRAMES + 4 * frame, at | TYPE_ITD);
 	return at;
+}
+
+/* In the frame that comes in `frames`. */
+static uint32_t itd(uint32_t frames, bool is_in, uint32_t slot, uint32_t max_packet, uint32_t mult)
+{
+	return itd_at(frame_in(frames), is_in, slot, max_packet, mult);
 }
 
 static const struct {
@@ -163,7 +169,30 @@ START_TEST(test_frame_index_never_goes_back)
 	rig.now += 40 * NS_MS;
 	before = reg(&rig, R_FRINDEX);
 	set_reg(&rig, R_USBCMD, CMD_RS | CMD_PSE | CMD_ITC1);
-	ck_assert_uint_eq(reg(&rig, R_FRINDEX), before);
+	ck_assert_uint_le((reg(&rig, R_FRINDEX) - before) & 0x3fff, 8);
+}
+END_TEST
+
+/* What is linked into the frame of which FRINDEX tells is executed in it, wherever in a frame that is, and whether
+ * isochronous frames went before or not. */
+START_TEST(test_frame_index_is_what_comes_next)
+{
+	uint32_t at, before = reg(&rig, R_FRINDEX), now;
+
+	if (_i) {
+		itd(2, false, 0x80000000u | 10 << 16, 1024, 1);
+		rig_pass(&rig, 4 * NS_MS);
+	}
+	for (unsigned int i = 0; i < 40; i++) {
+		rig_pass(&rig, i * NS_MS / 8);
+		now = reg(&rig, R_FRINDEX);
+		ck_assert_uint_le((now - before) & 0x3fff, 8 * 20);
+		clove_ehci_run(rig.hc);
+		at = itd_at(now >> 3 & 1023, false, 0x80000000u | 10 << 16, 1024, 1);
+		rig_pass(&rig, 2 * NS_MS);
+		ck_assert_msg(!(get(&rig, at + 4) >> 31), "%u eighths", i);
+		before = now;
+	}
 }
 END_TEST
 
@@ -423,6 +452,7 @@ int main(void)
 	tcase_add_test(tc, test_itd_only_in_its_frame);
 	tcase_add_test(tc, test_frame_index_waits_for_late_frames);
 	tcase_add_test(tc, test_frame_index_never_goes_back);
+	tcase_add_loop_test(tc, test_frame_index_is_what_comes_next, 0, 2);
 	tcase_add_loop_test(tc, test_frame_index_waits_for_the_guest, 0, 2);
 	tcase_add_loop_test(tc, test_sitd, 0, sizeof sitds / sizeof *sitds);
 	tcase_add_test(tc, test_sitd_of_nobody);

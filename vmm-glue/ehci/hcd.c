@@ -45,16 +45,22 @@ static uint64_t clock_now(struct clove_ehci *hc)
 	return hc->run_base + (now > hc->run_since ? (now - hc->run_since) / EHCI_MICROFRAME : 0);
 }
 
-/* As the guest sees it: while isochronous frames are executed, never beyond the frame that is. So a frame that is
- * executed late is late for nobody. */
+/* As the guest sees it: the first microframe that is not executed. Frames are executed whole, at their beginning, or
+ * when a driver asks for the time; those with isochronous elements may be late. So a driver may link an element into
+ * any microframe from here on, and what lies before it is done, or never will be: Linux gives a transfer back by its
+ * last element, and loses sight of an earlier one that is still active in the frame that is, or in the one before it. */
 uint64_t ehci_microframes(struct clove_ehci *hc)
 {
-	uint64_t clock = clock_now(hc);
+	uint64_t clock = clock_now(hc), next = hc->frame_next * 8, seen = clock;
 
-	if (hc->reg[USBSTS] & USBSTS_PSS && hc->iso_until > ehci_now(hc) && clock >> 3 >= hc->frame_next &&
-			(clock >> 3) - hc->frame_next < LATE_FRAMES && hc->frame_next)
-		return hc->frame_next * 8 - 1;
-	return clock;
+	if (!(hc->reg[USBCMD] & USBCMD_RS))
+		return clock;
+	if (hc->reg[USBSTS] & USBSTS_PSS) {
+		bool is_late = hc->iso_until > ehci_now(hc) && next <= clock && (clock - next) / 8 < LATE_FRAMES;
+
+		seen = is_late && next ? next : (clock / 8 + 1) * 8;
+	}
+	return seen > hc->shown ? seen : hc->shown;
 }
 
 /* Frames come again after 1024, and a driver tells those behind it from those ahead by FRINDEX alone. One that was kept
@@ -152,7 +158,7 @@ static void deliver(struct clove_ehci *hc)
 
 void ehci_rollover(struct clove_ehci *hc)
 {
-	uint64_t rollovers = clock_now(hc) / ROLLOVER;
+	uint64_t rollovers = ehci_microframes(hc) / ROLLOVER;
 
 	if (hc->reg[USBCMD] & USBCMD_RS && rollovers != hc->rollovers) {
 		hc->rollovers = rollovers;
@@ -171,9 +177,9 @@ void ehci_started(struct clove_ehci *hc)
 
 void ehci_stopped(struct clove_ehci *hc)
 {
-	uint64_t now = ehci_now(hc);
+	uint64_t clock = hc->run_base + (ehci_now(hc) - hc->run_since) / EHCI_MICROFRAME;
 
-	hc->reg[FRINDEX] = (uint32_t)(hc->run_base + (now - hc->run_since) / EHCI_MICROFRAME) & 0x3fff;
+	hc->reg[FRINDEX] = (uint32_t)(clock > hc->shown ? clock : hc->shown) & 0x3fff;
 	hc->reg[USBSTS] |= USBSTS_HCHALTED;
 	hc->reg[USBSTS] &= ~(uint32_t)(USBSTS_PSS | USBSTS_ASS | USBSTS_RECLAMATION);
 }
