@@ -957,6 +957,7 @@ START_TEST(test_serves_others_meanwhile)
 	clove_capture_open(capture, known[known[0].address == 2 ? 0 : 1].id, -1, on_opened, &one);
 	clove_capture_open(capture, known[known[0].address == 2 ? 1 : 0].id, -1, on_opened, &two);
 	WAIT(one.answers && two.answers);
+	ck_assert_msg(one.device && two.device, "%s%s", one.why, two.why);
 	try_bulk(one.device, 10);
 	port->reset_ms = 3000;
 	begin = clove_now_ms();
